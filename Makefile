@@ -1,0 +1,54 @@
+# `make help` says what there is. Everything lives in .venv and _build.
+SHELL := bash
+.SHELLFLAGS := -eo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help env book test notebooks lab clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+NOTEBOOKS := $(sort $(wildcard chapters/*/*.ipynb))
+WORKERS ?= 2
+# One thread a process: the notebooks and the tests run side by side.
+export OMP_NUM_THREADS := 1
+
+help:  ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+env: .venv/done  ## the environment in .venv, with the versions of constraints.txt
+
+.venv/done: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "== environment: installing into .venv (a few minutes the first time)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[book,test]"
+	@touch $@
+
+book: env  ## build the site into _build/html, warnings as errors
+	@echo "== book: building chapters/ into _build/html"
+	$(BIN)/jupyter-book build . --path-output . --all -n -W --keep-going --quiet
+	$(BIN)/python tests/site_pages.py _toc.yml _build/html
+	@echo "== book: done, open file://$(CURDIR)/_build/html/index.html"
+
+test: env  ## lint, unit, theorem, notebook and site tests (SLOW=1: slow ones too)
+	@echo "== test: lint"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	@echo "== test: unit, theorem and site tests"
+	$(BIN)/python -m pytest -n $(WORKERS) $(if $(SLOW),,-m "not slow") tests
+	@echo "== test: notebooks run and print what they store"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout 90 -p no:cacheprovider chapters
+	@echo "== test: all passed"
+
+notebooks: env  ## run every notebook afresh and store its outputs
+	@for notebook in $(NOTEBOOKS); do \
+	  echo "== $$notebook"; \
+	  $(BIN)/jupyter-nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False --log-level WARN $$notebook; \
+	done
+
+lab: env  ## JupyterLab on the chapters
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lab]"
+	$(BIN)/jupyter-lab chapters
+
+clean:  ## remove what was built
+	rm -rf _build .venv build code/*.egg-info

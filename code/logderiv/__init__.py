@@ -1,0 +1,6 @@
+"""The log-derivative trick: one module per chapter, arrows point down only.
+
+reinforce -> surrogate -> sampling -> expectation -> identity, trajectories
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,198 @@
+"""Chapter 2. Exact answers: a finite sum, a quadrature, every trajectory.
+
+    grad E[f(x)] = E[f(x) * score(x)]
+
+Nothing here is sampled. These are the numbers that the estimators of
+chapter 3 and the policy gradient of chapter 4 are held against.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.polynomial.legendre import leggauss
+from scipy.integrate import quad_vec
+
+from logderiv import checks
+from logderiv.checks import Floats, Payoff
+from logderiv.identity import (
+    Bernoulli,
+    Categorical,
+    Exponential,
+    Family,
+    Gaussian,
+    Poisson,
+)
+from logderiv.trajectories import (
+    MDP,
+    SoftmaxPolicy,
+    Trajectories,
+    dynamics_log_prob,
+    policy_log_prob,
+    rewards,
+    trajectory_score,
+)
+
+TOLERANCE = 1e-11
+MOST_TRAJECTORIES = 1_000_000
+
+
+def expectation(f: Payoff, dist: Family) -> float:
+    """E[f(x)] = sum_x p(x) f(x), or the integral of p(x) f(x).
+
+    Requires: a family of one dimension; E|f| < infinity.
+
+    Args:
+        f: maps samples (n, ...) to payoffs (n,).
+        dist: a family of ``logderiv.identity``.
+    Returns:
+        The expectation, to 1e-10 of E|f|.
+    Raises:
+        ValueError: f returns a wrong shape or NaN; the family has more
+            dimensions; the quadrature cannot keep its promise.
+    """
+    return float(_average(lambda x: checks.payoff(f, x)[:, None], dist)[0])
+
+
+def gradient(f: Payoff, dist: Family) -> Floats:
+    """grad E[f(x)] = E[f(x) * score(x)].
+
+    Requires: as `expectation`; f as a function does not depend on theta.
+
+    Args:
+        f: maps samples (n, ...) to payoffs (n,).
+        dist: a family of ``logderiv.identity``.
+    Returns:
+        (p,), in the order of ``dist.parameters``, to 1e-10 of
+        E|f * score|.
+    Raises:
+        ValueError: as `expectation`.
+    """
+    return _average(
+        lambda x: checks.payoff(f, x)[:, None] * dist.score(x), dist
+    )
+
+
+def _average(g: Callable[[np.ndarray], Floats], dist: Family) -> Floats:
+    """E[g(x)] for g: (n, ...) -> (n, m), shape (m,)."""
+    if isinstance(dist, Gaussian | Exponential):
+        return _integral(g, dist)
+    x = _outcomes(dist)
+    return np.exp(dist.log_prob(x)) @ g(x)
+
+
+def _outcomes(dist: Family) -> np.ndarray:
+    """Every outcome whose probability a float can hold."""
+    if isinstance(dist, Bernoulli):
+        return np.arange(2)
+    if isinstance(dist, Categorical):
+        return np.arange(len(dist.logits))
+    if isinstance(dist, Poisson):
+        reach = 40 * np.sqrt(dist.rate) + 200
+        first = max(0, np.floor(dist.rate - reach))
+        return np.arange(first, np.ceil(dist.rate + reach))
+    raise TypeError(f"dist must be a family of logderiv.identity, got {dist!r}")
+
+
+def _knots(dist: Gaussian | Exponential) -> Floats:
+    """Points that cut the real line into panels, dense where p is large."""
+    if isinstance(dist, Exponential):
+        return np.concatenate([[0], np.geomspace(1e-3, 700, 61)]) / dist.rate
+    if np.size(dist.mean) > 1:
+        raise ValueError(
+            "exact quadrature is for one dimension, "
+            f"got a Gaussian with mean {dist.mean}"
+        )
+    z = np.concatenate([[-37, -24], np.linspace(-12, 12, 61), [24, 37]])
+    return np.squeeze(dist.mean) + np.squeeze(dist.std) * z
+
+
+def _integral(
+    g: Callable[[np.ndarray], Floats], dist: Gaussian | Exponential
+) -> Floats:
+    """The integral of p(x) g(x), or an error that says how far it got."""
+    knots = _knots(dist)
+    event = np.shape(dist.mean) if isinstance(dist, Gaussian) else ()
+
+    def integrand(x: Floats) -> Floats:
+        x = np.reshape(x, (-1, *event))
+        return np.exp(dist.log_prob(x))[:, None] * g(x)
+
+    nodes, weights = leggauss(10)
+    width = np.diff(knots)[:, None]
+    x = knots[:-1, None] + width * (nodes + 1) / 2
+    size = np.abs(integrand(x.ravel())) * (width * weights / 2).reshape(-1, 1)
+    scale = max(size.sum(axis=0).max(), np.finfo(float).tiny)
+    tails = knots[[0, -1]] if isinstance(dist, Gaussian) else knots[-1:]
+    left_out = np.abs(integrand(tails)).max() * np.ptp(knots)
+    total, error = quad_vec(
+        lambda point: integrand(np.array([point]))[0],
+        knots[0],
+        knots[-1],
+        points=knots[1:-1],
+        epsabs=TOLERANCE * scale,
+        epsrel=0,
+        norm="max",
+    )
+    if not error + left_out <= 10 * TOLERANCE * scale:
+        raise ValueError(
+            f"the integral is known only to {error + left_out:.1e} where "
+            f"{10 * TOLERANCE * scale:.1e} was wanted: does E|f| exist?"
+        )
+    return total
+
+
+def all_trajectories(mdp: MDP, horizon: int) -> Trajectories:
+    """Every trajectory of at most ``horizon`` steps the dynamics allow.
+
+    Raises:
+        ValueError: there are more than a million.
+    """
+    horizon = checks.whole("horizon", horizon, 1)
+    states = np.flatnonzero(mdp.start > 0)[:, None]
+    actions = np.zeros((len(states), 0), dtype=np.int64)
+    for _ in range(horizon):
+        ended = mdp.terminal[states[:, -1]]
+        possible = mdp.transition[states[:, -1]] > 0
+        stay = np.zeros(possible.shape, dtype=bool)
+        stay[np.arange(len(states)), 0, states[:, -1]] = True
+        possible = np.where(ended[:, None, None], stay, possible)
+        if possible.sum() > MOST_TRAJECTORIES:
+            raise ValueError(
+                f"more than {MOST_TRAJECTORIES} trajectories within "
+                f"horizon = {horizon}"
+            )
+        row, action, after = np.nonzero(possible)
+        states = np.column_stack([states[row], after])
+        actions = np.column_stack([actions[row], action])
+    return Trajectories(states, actions, ~mdp.terminal[states[:, :-1]])
+
+
+def expected_return(mdp: MDP, policy: SoftmaxPolicy, horizon: int) -> float:
+    """J = E[sum_t r_t] over ``horizon`` steps, by backward induction.
+
+        v_t(s) = sum_a policy(a | s) (r(s, a) + sum_s' P(s' | s, a) v_{t+1}(s'))
+
+    Returns:
+        J, exact up to rounding. No trajectory and no score is involved.
+    """
+    horizon = checks.whole("horizon", horizon, 1)
+    acting = np.exp(policy.log_probs())
+    value = np.zeros(len(mdp.start))
+    for _ in range(horizon):
+        action_value = mdp.reward + mdp.transition @ value
+        value = (acting * action_value).sum(axis=1) * ~mdp.terminal
+    return float(mdp.start @ value)
+
+
+def policy_gradient_exact(
+    mdp: MDP, policy: SoftmaxPolicy, horizon: int
+) -> Floats:
+    """grad J = sum_tau p(tau) R(tau) score(tau), over every trajectory.
+
+    Returns:
+        (O * A,), a column for each entry of ``policy.logits``.
+    """
+    paths = all_trajectories(mdp, horizon)
+    p = np.exp(dynamics_log_prob(mdp, paths) + policy_log_prob(policy, paths))
+    total = rewards(mdp, paths).sum(axis=1)
+    return (p * total) @ trajectory_score(policy, paths)

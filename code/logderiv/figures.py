@@ -1,0 +1,428 @@
+"""What the notebooks draw: data in, figure out. Notebooks alone import it."""
+
+import inspect
+import io
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from IPython.display import Markdown
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+# Okabe and Ito's colours, safe for every common colour blindness.
+BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+RED, PURPLE, GREY = "#D55E00", "#CC79A7", "#5F6368"
+CYCLE = (BLUE, RED, GREEN, ORANGE, PURPLE, GREY)
+DOTS_PER_INCH = 100
+
+
+class Plot(Figure):
+    """A matplotlib figure that shows itself once, sharp, on white."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        buffer = io.BytesIO()
+        FigureCanvasAgg(self).print_figure(buffer, dpi=2 * DOTS_PER_INCH)
+        width, height = self.get_size_inches() * DOTS_PER_INCH
+        return buffer.getvalue(), {"width": int(width), "height": int(height)}
+
+
+def source(*functions: Callable) -> Markdown:
+    """The code of a function or class, from the module that is imported."""
+    code = "\n\n".join(inspect.getsource(each) for each in functions)
+    return Markdown(f"```python\n{code.strip()}\n```")
+
+
+def _plot(
+    columns: int = 1, height: float = 3.4, share_y: bool = False
+) -> tuple[Plot, list[Axes]]:
+    figure = Plot(figsize=(7, height), layout="constrained", facecolor="white")
+    axes = figure.subplots(1, columns, squeeze=False, sharey=share_y)[0]
+    for each in axes:
+        each.spines[["top", "right"]].set_visible(False)
+        each.grid(alpha=0.25)
+        each.set_axisbelow(True)
+    return figure, list(axes)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def _title(figure: Plot, message: str) -> None:
+    figure.suptitle(message, fontsize=11, fontweight="bold")
+
+
+# Chapter 1
+
+
+def tangent(
+    theta: ArrayLike, probability: ArrayLike, at: float, p: float, slope: float
+) -> Plot:
+    """p(1) against theta, and the tangent whose slope is the derivative."""
+    figure, [axes] = _plot()
+    near = np.array([at - 1.6, at + 1.6])
+    axes.plot(theta, probability, color=BLUE, label="$p_θ(1)$")
+    axes.plot(
+        theta, 1 - np.asarray(probability), color=ORANGE, label="$p_θ(0)$"
+    )
+    for value, rise in ((p, slope), (1 - p, -slope)):
+        axes.plot(near, value + rise * (near - at), color=GREY, ls="--")
+        axes.plot([at], [value], "o", color=GREY)
+        axes.annotate(
+            f"slope {_signed(rise)}",
+            (near[1], value + rise * 1.6),
+            textcoords="offset points",
+            xytext=(6, -4),
+        )
+    axes.set(xlabel="knob θ (log-odds)", ylabel="probability", ylim=(0, 1))
+    axes.legend(loc="center left")
+    _title(figure, "Turn the knob: what one outcome gains the other loses")
+    return figure
+
+
+def tugs(
+    grid: ArrayLike, density: ArrayLike, x: Sequence[float], score: ArrayLike
+) -> Plot:
+    """A density, and at each sample the arrow of its score in the mean."""
+    figure, [axes] = _plot()
+    axes.fill_between(grid, density, color=BLUE, alpha=0.15)
+    axes.plot(grid, density, color=BLUE)
+    top = 0.72 * np.max(density)
+    for height, place, pull in zip(
+        np.linspace(0.15, 1, len(x)) * top, x, np.asarray(score), strict=True
+    ):
+        axes.plot([place], [height], "o", color=RED)
+        axes.annotate(
+            "",
+            (place + 0.45 * pull, height),
+            (place, height),
+            arrowprops={"arrowstyle": "-|>", "color": RED, "lw": 2},
+        )
+        side = 1 if pull > 0 else -1
+        axes.annotate(
+            _signed(pull),
+            (place, height),
+            textcoords="offset points",
+            xytext=(-8 * side, 0),
+            ha="right" if side > 0 else "left",
+            va="center",
+        )
+    axes.set(xlabel="sample x", ylabel="density p(x)", ylim=(0, None))
+    _title(
+        figure, "The score: which way, and how hard, a sample pulls the mean"
+    )
+    return figure
+
+
+def underflow(products: Mapping[str, ArrayLike]) -> Plot:
+    """log2 of a running product of halves in each floating-point format."""
+    figure, [axes] = _plot()
+    longest = 1.25 * max(len(np.asarray(each)) for each in products.values())
+    steps = np.arange(1, longest)
+    axes.plot(steps, -steps, color=GREY, ls=":", label="the sum of logs")
+    for color, (name, product) in zip(CYCLE, products.items(), strict=False):
+        alive = np.flatnonzero(np.asarray(product) > 0)
+        axes.plot(
+            alive + 1, np.log2(np.asarray(product, float)[alive]), color=color
+        )
+        end = alive[-1] + 1
+        axes.plot([end], [-end], "x", color=color, ms=9, mew=2, label=name)
+        axes.annotate(
+            f"0 from n = {end + 1}",
+            (end, -end),
+            textcoords="offset points",
+            xytext=(10, 2),
+        )
+    axes.set(
+        xlabel="number of factors n",
+        ylabel="log₂ of the product of n halves",
+        xlim=(0, longest),
+    )
+    axes.legend(loc="lower left")
+    _title(figure, "A product runs out of range; its logarithm does not")
+    return figure
+
+
+# Chapter 2
+
+
+def two_weights(
+    names: Sequence[str], slope: ArrayLike, probability: ArrayLike
+) -> Plot:
+    """Bars of grad p beside bars of p: one is no distribution, one is."""
+    figure, axes = _plot(columns=2, height=3.2)
+    for each, weight, color, label in (
+        (axes[0], slope, RED, "∂p(x)/∂θ, the weight in Σ f ∂p"),
+        (axes[1], probability, BLUE, "p(x), the weight in Σ p (f ∂log p)"),
+    ):
+        bars = each.bar(names, weight, color=color, width=0.6)
+        each.bar_label(bars, [_signed(value) for value in weight], padding=2)
+        each.axhline(0, color=GREY, lw=1)
+        each.margins(y=0.2)
+        each.set(xlabel="outcome x", title=label)
+        each.title.set_fontsize(10)
+    axes[0].set_ylabel("weight")
+    _title(figure, "Only the right-hand weights can be sampled from")
+    return figure
+
+
+def moving_edge(theta: float, change: float) -> Plot:
+    """The density of Uniform(0, theta) before and after theta moves."""
+    figure, [axes] = _plot()
+    for edge, color in ((theta, BLUE), (theta + change, RED)):
+        axes.step(
+            [-0.15, 0, edge, edge, edge + 0.5],
+            [0, 1 / edge, 1 / edge, 0, 0],
+            where="post",
+            color=color,
+            label=f"Uniform(0, {edge:.2f})",
+        )
+    axes.axvspan(theta, theta + change, color=RED, alpha=0.15, lw=0)
+    axes.annotate(
+        "the gain: no sample of\nthe blue density is here",
+        (theta + change / 2, 0.35 / theta),
+        xytext=(theta + 1.6 * change, 0.45 / theta),
+        arrowprops={"arrowstyle": "->", "color": GREY},
+        va="center",
+    )
+    axes.annotate(
+        "the loss: all that the score sees",
+        (theta / 2, 1 / (theta + change)),
+        xytext=(theta / 2, 0.6 / theta),
+        arrowprops={"arrowstyle": "->", "color": GREY},
+        ha="center",
+    )
+    axes.set(xlabel="x", ylabel="density", xlim=(-0.15, theta + 5 * change))
+    axes.legend(loc="lower left")
+    _title(figure, "When the edge moves, the score misses what the edge gains")
+    return figure
+
+
+def returns_of_p(
+    p: ArrayLike,
+    curves: Mapping[str, ArrayLike],
+    closed_form: ArrayLike,
+    best: tuple[float, float],
+) -> Plot:
+    """Expected return of the blind corridor walker against p(right)."""
+    figure, [axes] = _plot()
+    for color, (name, curve) in zip(CYCLE, curves.items(), strict=False):
+        axes.plot(p, curve, color=color, label=name)
+    axes.plot(p, closed_form, color=GREY, ls="--", label="no time limit")
+    axes.plot(*best, "o", color=GREY)
+    axes.annotate(
+        f"best: p* = {best[0]:.4f}",
+        best,
+        textcoords="offset points",
+        xytext=(0, -28),
+        ha="center",
+        arrowprops={"arrowstyle": "-", "color": GREY},
+    )
+    axes.set(
+        xlabel="probability of “right”",
+        ylabel="expected return J",
+        ylim=(-45, 0),
+    )
+    axes.legend(loc="lower center", ncols=2)
+    _title(figure, "Neither always left nor always right: the best is a coin")
+    return figure
+
+
+# Chapter 3
+
+
+def error_against_n(
+    n: ArrayLike, measured: ArrayLike, predicted: ArrayLike
+) -> Plot:
+    """Root-mean-square error of the estimate, measured and predicted."""
+    figure, [axes] = _plot()
+    axes.loglog(n, predicted, color=GREY, ls="--", label="√(variance / n)")
+    axes.loglog(n, measured, "o", color=BLUE, label="measured")
+    axes.set(xlabel="number of samples n", ylabel="error of ∂J/∂μ (rms)")
+    axes.legend()
+    _title(figure, "A hundred times the samples, a tenth of the error")
+    return figure
+
+
+def baseline_dial(
+    b: ArrayLike,
+    variance: ArrayLike,
+    measured: tuple[ArrayLike, ArrayLike],
+    marks: Mapping[str, tuple[float, float]],
+) -> Plot:
+    """Variance of one term against the constant that is subtracted."""
+    figure, [axes] = _plot()
+    axes.plot(b, variance, color=BLUE, label="closed form")
+    axes.plot(*measured, "o", color=ORANGE, label="measured")
+    for name, (place, height) in marks.items():
+        axes.plot([place], [height], "s", color=RED, ms=7)
+        axes.annotate(
+            f"{name}: {height:.0f}",
+            (place, height),
+            textcoords="offset points",
+            xytext=(-8, -14),
+            ha="right",
+        )
+    axes.set(xlabel="baseline b", ylabel="variance of one term")
+    axes.set_ylim(0, None)
+    axes.legend(loc="upper center")
+    _title(
+        figure, "Subtract a constant: same gradient, less than half the noise"
+    )
+    return figure
+
+
+def crossing(
+    k: ArrayLike,
+    curves: Mapping[str, ArrayLike],
+    measured: Mapping[str, tuple[ArrayLike, ArrayLike]],
+) -> Plot:
+    """Variances of two estimators of grad E cos(kx) against k."""
+    figure, [axes] = _plot()
+    for color, (name, curve) in zip((BLUE, RED), curves.items(), strict=True):
+        axes.semilogy(k, curve, color=color, label=f"{name}, exact")
+        axes.semilogy(*measured[name], "o", color=color, label="measured")
+    axes.set(
+        xlabel="frequency k of f(x) = cos(kx)", ylabel="variance of one term"
+    )
+    axes.legend(ncols=2)
+    _title(
+        figure,
+        "Smooth payoffs favour the pathwise estimator, rough ones the score",
+    )
+    return figure
+
+
+def simplex(p: Sequence[float], names: Sequence[str]) -> Plot:
+    """Three probabilities as a point in a triangle, scores as arrows."""
+    figure, [axes] = _plot(height=3.8)
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
+    here = np.asarray(p) @ corners
+    axes.fill(*corners.T, facecolor=BLUE, alpha=0.1, edgecolor=BLUE)
+    for corner, name, color in zip(
+        corners, names, (RED, GREEN, PURPLE), strict=True
+    ):
+        axes.annotate(
+            "",
+            corner,
+            here,
+            arrowprops={"arrowstyle": "-|>", "color": color, "lw": 2},
+        )
+        axes.annotate(
+            name,
+            corner,
+            textcoords="offset points",
+            xytext=(0, 8 if corner[1] else -16),
+            ha="center",
+        )
+    axes.plot(*here, "o", color=GREY, ms=9)
+    axes.annotate(
+        "p", here, textcoords="offset points", xytext=(-14, 4), fontsize=12
+    )
+    axes.set(xlim=(-0.3, 1.3), ylim=(-0.14, 1.0), aspect="equal")
+    axes.set_axis_off()
+    _title(figure, "The score of an arm points from p to that arm's corner")
+    return figure
+
+
+def ascent(exact: ArrayLike, runs: Mapping[str, ArrayLike], top: float) -> Plot:
+    """Expected payoff against the step; a thin line a seed."""
+    figure, [axes] = _plot()
+    for color, (name, curves) in zip((RED, BLUE), runs.items(), strict=True):
+        for index, curve in enumerate(np.asarray(curves)):
+            axes.plot(
+                curve,
+                color=color,
+                lw=1,
+                alpha=0.8,
+                label=name if index == 0 else None,
+            )
+    axes.plot(exact, color="black", ls="--", label="exact gradient")
+    axes.axhline(top, color=GREY, lw=1, ls=":")
+    axes.set(xlabel="step", ylabel="expected payoff J")
+    axes.legend(loc="lower right")
+    _title(
+        figure,
+        "The same bandit, the same samples a step: baselines steady the climb",
+    )
+    return figure
+
+
+# Chapter 4
+
+
+def staircase(variances: Mapping[str, float], gradient: float) -> Plot:
+    """One bar a weight: the exact variance of one episode's estimate."""
+    figure, [axes] = _plot(height=2.8)
+    names, heights = list(variances), list(variances.values())
+    bars = axes.barh(names, heights, color=[RED, ORANGE, BLUE], height=0.6)
+    axes.bar_label(bars, [f"{height:g}" for height in heights], padding=4)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set(
+        xlabel=f"variance of one episode's estimate (mean {gradient:g} in all)"
+    )
+    _title(figure, "Three right answers, and the noise of each")
+    return figure
+
+
+def film(strips: Mapping[str, ArrayLike], times: Sequence[int]) -> Plot:
+    """CartPole states (time, 4), drawn at ``times``; empty once it is over."""
+    figure = Plot(
+        figsize=(7, 1.1 * len(strips) + 0.3),
+        layout="constrained",
+        facecolor="white",
+    )
+    grid = figure.subplots(len(strips), len(times), squeeze=False)
+    for row, (name, states) in zip(grid, strips.items(), strict=True):
+        row[0].set_ylabel(name)
+        for axes, time in zip(row, times, strict=True):
+            axes.set(xlim=(-2.4, 2.4), ylim=(-0.6, 1.5), aspect="equal")
+            axes.set(xticks=[], yticks=[], title=f"step {time}")
+            axes.title.set_fontsize(9)
+            axes.axhline(-0.3, color=GREY, lw=0.8)
+            if time < len(states):
+                _cart(axes, *np.asarray(states)[time, [0, 2]])
+            else:
+                axes.text(0, 0.5, "over", ha="center", color=GREY)
+    _title(figure, "Before training the pole falls; after it, it stands")
+    return figure
+
+
+def _cart(axes: Axes, position: float, angle: float) -> None:
+    wheel = np.array([-0.4, 0.4, 0.4, -0.4]) + position
+    axes.fill(wheel, [-0.3, -0.3, 0, 0], color=BLUE)
+    tip = position + np.sin(angle), np.cos(angle)
+    axes.plot([position, tip[0]], [0, tip[1]], color=RED, lw=4)
+
+
+Curve = tuple[ArrayLike, ArrayLike]
+
+
+def learning_curves(
+    groups: Mapping[str, Sequence[Curve]],
+    message: str,
+    progress: str,
+    level: float,
+) -> Plot:
+    """A panel a group: thin lines are seeds (x, return), bold their median.
+
+    ``progress`` names the x axis, ``level`` is drawn as a dotted line.
+    """
+    figure, axes = _plot(columns=len(groups), height=3.2, share_y=True)
+    for each, (name, curves) in zip(axes, groups.items(), strict=True):
+        for x, returns in curves:
+            each.plot(x, returns, color=BLUE, lw=0.8)
+        first = max(np.min(x) for x, _ in curves)
+        last = min(np.max(x) for x, _ in curves)
+        grid = np.linspace(first, last, 200)
+        at_grid = [np.interp(grid, *curve) for curve in curves]
+        each.plot(grid, np.median(at_grid, axis=0), color=RED, lw=2.5)
+        each.axhline(level, color=GREY, ls=":", lw=1)
+        each.set_title(name, fontsize=10)
+        each.set(xlabel=progress, ylim=(0, None))
+    axes[0].set_ylabel("mean return of a batch")
+    _title(figure, message)
+    return figure

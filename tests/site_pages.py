@@ -1,0 +1,37 @@
+"""python tests/site_pages.py _toc.yml _build/html: every page is there."""
+
+import sys
+from pathlib import Path
+
+import yaml
+
+
+def pages(toc: Path) -> list[str]:
+    """The documents that a _toc.yml names, without suffix."""
+    table = yaml.safe_load(toc.read_text(encoding="utf-8"))
+    chapters = [
+        chapter["file"]
+        for part in table["parts"]
+        for chapter in part["chapters"]
+    ]
+    return [table["root"], *chapters]
+
+
+def missing(toc: Path, html: Path) -> list[str]:
+    """Those of them that have no HTML."""
+    return [
+        page for page in pages(toc) if not (html / f"{page}.html").is_file()
+    ]
+
+
+def main(toc: str, html: str) -> int:
+    """Print what is missing; return how many."""
+    lost = missing(Path(toc), Path(html))
+    for page in lost:
+        print(f"missing: {html}/{page}.html")
+    print(f"{len(pages(Path(toc))) - len(lost)} pages of {toc} built")
+    return len(lost)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
