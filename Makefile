@@ -37,7 +37,7 @@ test: env  ## lint, unit, theorem, notebook and site tests (SLOW=1: slow ones to
 	@echo "== test: unit, theorem and site tests"
 	$(BIN)/python -m pytest -n $(WORKERS) $(if $(SLOW),,-m "not slow") tests
 	@echo "== test: notebooks run and print what they store"
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout 90 -p no:cacheprovider chapters
+	$(BIN)/python -m pytest -n $(WORKERS) -c tests/nbval.ini chapters
 	@echo "== test: all passed"
 
 notebooks: env  ## run every notebook afresh and store its outputs

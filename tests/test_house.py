@@ -1,0 +1,119 @@
+"""The house: where things are, what may import what, which versions."""
+
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+TOP_LEVEL = {
+    "README.md", "_config.yml", "_toc.yml", "pyproject.toml",
+    "constraints.txt", "Makefile", "LICENSE", "LICENSE-TEXT", "CITATION.cff",
+    "CONTRIBUTING.md", "chapters", "code", "tests", ".ci", ".gitignore",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("module", ["code", "pdb"])
+def test_the_standard_library_is_not_shadowed(module: str) -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", f"import {module}; print({module}.__file__)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    assert Path(found).parent == Path(sysconfig.get_path("stdlib"))
+
+
+@pytest.mark.parametrize("folder", ["code", "tests"])
+def test_source_roots_are_no_packages(folder: str) -> None:
+    assert not (ROOT / folder / "__init__.py").exists()
+
+
+def test_an_init_in_code_would_shadow_the_standard_library(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/__init__.py").write_text("")
+    found = subprocess.run(
+        [sys.executable, "-c", "import code; print(code.__file__)"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    assert Path(found).parent == tmp_path / "code"
+
+
+def test_the_top_level_stays_as_it_is() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert {path.split("/")[0] for path in tracked} <= TOP_LEVEL
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = Path(sys.executable).parent / "lint-imports"
+    return subprocess.run(
+        [str(command), "--no-cache"],
+        cwd=folder,
+        env={"PYTHONPATH": str(folder / "code"), "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_an_arrow_that_points_up_is_rejected(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    shutil.copytree(ROOT / "code/logderiv", tmp_path / "code/logderiv")
+    assert lint_imports(tmp_path).returncode == 0
+    with (tmp_path / "code/logderiv/identity.py").open("a") as module:
+        module.write("\nfrom logderiv import sampling\n")
+    assert lint_imports(tmp_path).returncode == 1
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pairs = [line.split("==") for line in lines if not line.startswith("#")]
+    return {normal(name): version for name, version in pairs}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def requirements() -> list[Requirement]:
+    project = PROJECT["project"]
+    extras = project["optional-dependencies"].values()
+    lines = [*project["dependencies"], *(line for e in extras for line in e)]
+    return [Requirement(line) for line in lines]
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=str)
+def test_every_requirement_is_pinned_within_its_range(
+    requirement: Requirement,
+) -> None:
+    assert requirement.specifier.contains(pins()[normal(requirement.name)])
+
+
+def test_torch_is_pinned_without_a_build_suffix() -> None:
+    assert pins()["torch"] == "2.13.0"
+
+
+def test_make_help_names_every_command() -> None:
+    shown = subprocess.run(
+        ["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for command in ("book", "test", "notebooks", "lab", "clean"):
+        assert re.search(rf"^{command}\s+\w", shown, re.MULTILINE)

@@ -1,0 +1,93 @@
+"""The site builds with warnings as errors, and every page is there."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = re.compile(r"(\d+) pages of \S+ built")
+
+
+def build(source: Path, output: Path) -> subprocess.CompletedProcess[str]:
+    command = Path(sys.executable).parent / "jupyter-book"
+    options = ["--all", "-n", "-W", "--keep-going", "--quiet"]
+    return subprocess.run(
+        [command, "build", source, "--path-output", output, *options],
+        capture_output=True,
+        text=True,
+    )
+
+
+def check_pages(toc: Path, html: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tests/site_pages.py"), toc, html],
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the book is made from."""
+    folder = tmp_path_factory.mktemp("book")
+    shutil.copytree(ROOT / "chapters", folder / "chapters")
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(sources: Path) -> Path:
+    result = build(sources, sources)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return sources / "_build/html"
+
+
+def test_every_page_of_the_toc_is_built(site: Path) -> None:
+    result = check_pages(ROOT / "_toc.yml", site)
+    assert result.returncode == 0
+    assert int(PAGES.search(result.stdout)[1]) >= 7
+
+
+def test_a_missing_page_is_noticed(site: Path, tmp_path: Path) -> None:
+    toc = (ROOT / "_toc.yml").read_text()
+    changed = tmp_path / "_toc.yml"
+    changed.write_text(toc.replace("back/notation", "back/nowhere"))
+    result = check_pages(changed, site)
+    assert result.returncode == 1
+    assert "back/nowhere.html" in result.stdout
+
+
+def test_chapters_show_figures_equations_and_citations(site: Path) -> None:
+    for page in sorted(site.glob("chapters/[0-9]-*/*.html")):
+        html = page.read_text(encoding="utf-8")
+        assert "If you see this message" not in html
+        for wanted in ("<figcaption", "eqno", "Exercise", "references.html#"):
+            assert wanted in html, f"{page.name} has no {wanted}"
+
+
+def test_no_page_sources_are_published(site: Path) -> None:
+    assert not (site / "_sources").exists()
+
+
+def test_nothing_points_at_another_project(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        assert "github.com/executablebooks" not in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    ["{ref}`nowhere`", "{cite:p}`nobody1900`", "[link](nowhere.md)"],
+)
+def test_a_broken_reference_stops_the_build(
+    mistake: str, sources: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "book"
+    shutil.copytree(sources, broken, ignore=shutil.ignore_patterns("_build"))
+    page = broken / "chapters/back/notation.md"
+    page.write_text(page.read_text() + f"\n\n{mistake}\n")
+    assert build(broken, tmp_path).returncode != 0
