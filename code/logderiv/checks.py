@@ -1,5 +1,6 @@
 """What every public function does at the door: refuse, and say why."""
 
+import math
 from collections.abc import Callable
 from numbers import Integral, Real
 
@@ -17,9 +18,13 @@ def real(name: str, value: object, positive: bool = False) -> float:
         value = value[()]
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be {wanted}, got {value!r}")
-    if not np.isfinite(value) or (positive and value <= 0):
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number) or (positive and number <= 0):
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
-    return float(value)
+    return number
 
 
 def whole(name: str, value: object, at_least: int) -> int:
@@ -34,11 +39,12 @@ def whole(name: str, value: object, at_least: int) -> int:
 def array(name: str, value: ArrayLike, shape: tuple) -> Floats:
     """A finite float array of ``shape``; None there stands for any length."""
     try:
-        result = np.array(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"{name} must be an array of real numbers, got {value!r}"
-        ) from error
+        result = np.array(value)
+    except ValueError as error:
+        raise TypeError(f"{name} must be an array, got {value!r}") from error
+    if result.dtype.kind not in "iuf":
+        raise TypeError(f"{name} must hold real numbers, got {value!r}")
+    result = result.astype(float)
     if len(shape) != result.ndim or any(
         want not in (None, got)
         for want, got in zip(shape, result.shape, strict=True)

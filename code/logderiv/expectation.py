@@ -26,6 +26,7 @@ from logderiv.trajectories import (
     MDP,
     SoftmaxPolicy,
     Trajectories,
+    check_fit,
     dynamics_log_prob,
     policy_log_prob,
     rewards,
@@ -39,7 +40,8 @@ MOST_TRAJECTORIES = 1_000_000
 def expectation(f: Payoff, dist: Family) -> float:
     """E[f(x)] = sum_x p(x) f(x), or the integral of p(x) f(x).
 
-    Requires: a family of one dimension; E|f| < infinity.
+    Requires: a family of one dimension; E|f| < infinity; where x is
+    continuous, no spike in f narrower than about a tenth of its spread.
 
     Args:
         f: maps samples (n, ...) to payoffs (n,).
@@ -88,8 +90,8 @@ def _outcomes(dist: Family) -> np.ndarray:
         return np.arange(len(dist.logits))
     if isinstance(dist, Poisson):
         reach = 40 * np.sqrt(dist.rate) + 200
-        first = max(0, np.floor(dist.rate - reach))
-        return np.arange(first, np.ceil(dist.rate + reach))
+        first = max(0, int(dist.rate - reach))
+        return np.arange(first, int(dist.rate + reach))
     raise TypeError(f"dist must be a family of logderiv.identity, got {dist!r}")
 
 
@@ -103,7 +105,10 @@ def _knots(dist: Gaussian | Exponential) -> Floats:
             f"got a Gaussian with mean {dist.mean}"
         )
     z = np.concatenate([[-37, -24], np.linspace(-12, 12, 61), [24, 37]])
-    return np.squeeze(dist.mean) + np.squeeze(dist.std) * z
+    knots = np.squeeze(dist.mean) + np.squeeze(dist.std) * z
+    if not (np.diff(knots) > 0).all() or not np.isfinite(knots).all():
+        raise ValueError(f"floats cannot resolve {dist!r} around its mean")
+    return knots
 
 
 def _integral(
@@ -175,6 +180,7 @@ def expected_return(mdp: MDP, policy: SoftmaxPolicy, horizon: int) -> float:
     Returns:
         J, exact up to rounding. No trajectory and no score is involved.
     """
+    check_fit(mdp, policy)
     horizon = checks.whole("horizon", horizon, 1)
     acting = np.exp(policy.log_probs())
     value = np.zeros(len(mdp.start))
@@ -192,6 +198,7 @@ def policy_gradient_exact(
     Returns:
         (O * A,), a column for each entry of ``policy.logits``.
     """
+    check_fit(mdp, policy)
     paths = all_trajectories(mdp, horizon)
     p = np.exp(dynamics_log_prob(mdp, paths) + policy_log_prob(policy, paths))
     total = rewards(mdp, paths).sum(axis=1)

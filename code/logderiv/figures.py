@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -30,7 +31,9 @@ class Plot(Figure):
 
 def source(*functions: Callable) -> Markdown:
     """The code of a function or class, from the module that is imported."""
-    code = "\n\n".join(inspect.getsource(each) for each in functions)
+    code = "\n\n".join(
+        textwrap.dedent(inspect.getsource(each)) for each in functions
+    )
     return Markdown(f"```python\n{code.strip()}\n```")
 
 

@@ -201,11 +201,15 @@ class Gaussian:
         """log p(x), summed over coordinates, shape (n,)."""
         z = self._standardised(x)
         terms = -0.5 * z**2 - np.log(self.std) - 0.5 * np.log(2 * np.pi)
-        return terms.reshape(len(z), -1).sum(axis=1)
+        return terms.sum(axis=1) if self._event else terms
 
     def score(self, x: ArrayLike) -> Floats:
-        """(x - mean) / std^2, ((x - mean)^2 - std^2) / std^3: (n, p)."""
+        """(x - mean) / std^2, ((x - mean)^2 - std^2) / std^3: (n, p).
+
+        Raises ValueError where x is infinite.
+        """
         z = self._standardised(x)
+        z = _inside(z, np.isfinite(z), "the finite numbers")
         in_mean, in_std = z / self.std, (z**2 - 1) / self.std
         if not self._event:
             return np.stack([in_mean, in_std], axis=1)

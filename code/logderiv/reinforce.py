@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -101,7 +102,7 @@ def rewards_to_go(
 
 
 def full_return(rewards: ArrayLike, mask: ArrayLike) -> Floats:
-    """G_0 at every real step: (episode, time). Right, and noisier."""
+    """G_0 at every real step: (episode, time). Unbiased, usually noisier."""
     rewards, mask = _episodes(rewards, mask)
     return rewards.sum(axis=1, keepdims=True) * mask
 
@@ -117,6 +118,7 @@ def leave_one_out(returns: Floats, mask: np.ndarray) -> Floats:
     Returns:
         (episode, time), 0 where the step is not real.
     """
+    returns = np.asarray(returns, dtype=float)
     others = returns.sum(axis=0) - returns
     running = mask.sum(axis=0) - mask
     mean = np.divide(
@@ -179,8 +181,9 @@ def make_policy(kind: str, envs: gym.vector.VectorEnv, seed: int) -> nn.Module:
     space = envs.single_observation_space
     features = gym.spaces.flatdim(space)
     actions = int(envs.single_action_space.n)
+    sequence = np.random.SeedSequence(checks.whole("seed", seed, 0))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(int(sequence.generate_state(1)[0]))
         if kind == "linear":
             return nn.Linear(features, actions)
         if kind == "mlp":
@@ -196,8 +199,8 @@ def _forward(policy: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
     Linear and tanh layers run in NumPy on the same memory: at 16 rows most
     of the time of a torch call is not arithmetic.
     """
-    layers = policy if isinstance(policy, nn.Sequential) else [policy]
-    if not all(type(layer) in (nn.Linear, nn.Tanh) for layer in layers):
+    layers = policy if type(policy) is nn.Sequential else [policy]
+    if not all(_is_plain(layer) for layer in layers):
         return lambda rows: policy(torch.from_numpy(rows)).numpy()
 
     def forward(rows: np.ndarray) -> np.ndarray:
@@ -211,13 +214,29 @@ def _forward(policy: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
     return forward
 
 
+def _is_plain(layer: nn.Module) -> bool:
+    if type(layer) is nn.Linear:
+        return layer.bias is not None
+    return type(layer) is nn.Tanh
+
+
+def _finite_logits(logits: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    if logits.shape != shape:
+        raise ValueError(
+            f"policy must return logits of shape {shape}, got {logits.shape}"
+        )
+    if not np.isfinite(logits).all():
+        bad = logits[~np.isfinite(logits)][0]
+        raise ValueError(f"policy must return finite logits, got {bad}")
+    return logits
+
+
 @torch.no_grad()
 def rollouts(
     policy: nn.Module,
     envs: gym.vector.VectorEnv,
     rng: np.random.Generator,
     greedy: bool = False,
-    seed: int | None = None,
 ) -> Rollouts:
     """One whole episode a row: the first N to finish would be the short ones.
 
@@ -226,23 +245,23 @@ def rollouts(
 
     Args:
         policy: maps observations (n, features) to logits (n, K).
-        envs: vector environment, a row an episode.
+        envs: vector environment, a row an episode, seeded by an earlier reset.
         rng: source of the actions.
         greedy: take the most probable action instead of a sampled one.
-        seed: of the environments; None goes on with their own generator.
     """
-    space, first = envs.single_observation_space, envs.single_action_space.start
-    observation, _ = envs.reset(seed=seed)
+    space, choices = envs.single_observation_space, envs.single_action_space
+    shape = (envs.num_envs, int(choices.n))
+    observation, _ = envs.reset()
     running = np.ones(envs.num_envs, dtype=bool)
     truncated = np.zeros(envs.num_envs, dtype=bool)
     forward, steps = _forward(policy), []
     while running.any():
         seen = _features(space, observation)
-        preference = forward(seen)
+        preference = _finite_logits(forward(seen), shape)
         if not greedy:
             preference = preference + rng.gumbel(size=preference.shape)
         action = preference.argmax(axis=1)
-        observation, reward, ended, cut, _ = envs.step(action + first)
+        observation, reward, ended, cut, _ = envs.step(action + choices.start)
         steps.append((seen, action, reward, running))
         truncated |= running & cut & ~ended
         running = running & ~(ended | cut)
@@ -290,21 +309,30 @@ def policy_gradient(
         (p,), columns as ``policy.parameters()``.
     """
     episodes = checks.whole("episodes", episodes, 2)
-    envs = make_envs(env_id, episodes)
-    rng, env_seed = _streams(seed)
-    batch = rollouts(policy, envs, rng, seed=env_seed)
-    envs.close()
+    batch = _fresh_rollouts(policy, env_id, episodes, seed)
     parts = torch.autograd.grad(
         objective(policy, batch, weights), list(policy.parameters())
     )
     return torch.cat([part.flatten() for part in parts])
 
 
-def _streams(seed: int) -> tuple[np.random.Generator, int]:
-    """Two independent streams: the actions' generator, the envs' seed."""
-    seed = checks.whole("seed", seed, 0)
-    actions, envs = np.random.SeedSequence(seed).spawn(2)
-    return np.random.default_rng(actions), int(envs.generate_state(1)[0])
+def _fresh_rollouts(
+    policy: nn.Module,
+    env_id: str,
+    episodes: int,
+    seed: int,
+    greedy: bool = False,
+) -> Rollouts:
+    with closing(make_envs(env_id, episodes)) as envs:
+        return rollouts(policy, envs, _seeded(envs, seed), greedy)
+
+
+def _seeded(envs: gym.vector.VectorEnv, seed: int) -> np.random.Generator:
+    """Seed the environments; return an independent source of actions."""
+    sequence = np.random.SeedSequence(checks.whole("seed", seed, 0))
+    actions, starts = sequence.spawn(2)
+    envs.reset(seed=int(starts.generate_state(1)[0]))
+    return np.random.default_rng(actions)
 
 
 def evaluate(
@@ -323,10 +351,8 @@ def evaluate(
         greedy: take the most probable action instead of a sampled one.
         env_id: a registered environment with discrete actions.
     """
-    envs = make_envs(env_id, checks.whole("episodes", episodes, 1))
-    rng, env_seed = _streams(seed)
-    batch = rollouts(policy, envs, rng, greedy, env_seed)
-    envs.close()
+    episodes = checks.whole("episodes", episodes, 1)
+    batch = _fresh_rollouts(policy, env_id, episodes, seed, greedy)
     return batch.rewards.sum(axis=1)
 
 
@@ -355,45 +381,56 @@ def train(
     Raises:
         TypeError, ValueError: bad arguments; a reward that is not finite.
     """
-    seed = checks.whole("seed", seed, 0)
     updates = checks.whole("updates", updates, 1)
-    envs = make_envs(env_id, checks.whole("episodes", episodes, 2))
-    start, check = np.random.SeedSequence((seed, 1)).generate_state(2)
-    model = make_policy(policy, envs, int(start))
-    rate = checks.real(
-        "learning_rate", learning_rate or LEARNING_RATE[policy], positive=True
-    )
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate, maximize=True)
-    result = TrainResult(model)
-    rng, env_seed = _streams(seed)
-    for update in range(updates):
-        began = time.process_time()
-        batch = rollouts(
-            model, envs, rng, seed=env_seed if update == 0 else None
+    episodes = checks.whole("episodes", episodes, 2)
+    with closing(make_envs(env_id, episodes)) as envs:
+        rng = _seeded(envs, seed)
+        model = make_policy(policy, envs, seed)
+        optimizer = torch.optim.Adam(
+            model.parameters(), lr=_rate(learning_rate, policy), maximize=True
         )
-        optimizer.zero_grad()
-        objective(model, batch, weights).backward()
-        optimizer.step()
-        result.cpu_seconds += time.process_time() - began
-        _record(result, batch)
-        due = result.env_steps // CHECK_EVERY
-        before = (result.env_steps - int(batch.mask.sum())) // CHECK_EVERY
-        if not result.solved and (due > before or update == updates - 1):
-            _check_solved(result, env_id, int(check) + update)
-    envs.close()
+        result = TrainResult(model)
+        for update in range(1, updates + 1):
+            began = time.process_time()
+            batch = rollouts(model, envs, rng)
+            optimizer.zero_grad()
+            objective(model, batch, weights).backward()
+            optimizer.step()
+            _record(result, batch, time.process_time() - began)
+            _check_solved(result, env_id, seed, last=update == updates)
     return result
 
 
-def _record(result: TrainResult, batch: Rollouts) -> None:
+def _rate(learning_rate: float | None, policy: str) -> float:
+    if learning_rate is None:
+        return LEARNING_RATE[policy]
+    return checks.real("learning_rate", learning_rate, positive=True)
+
+
+def _record(result: TrainResult, batch: Rollouts, cpu_seconds: float) -> None:
+    result.cpu_seconds += cpu_seconds
     result.env_steps += int(batch.mask.sum())
-    mean_return = batch.rewards.sum(axis=1).mean()
-    result.history.append(Update(result.env_steps, float(mean_return)))
+    mean_return = float(batch.rewards.sum(axis=1).mean())
+    result.history.append(Update(result.env_steps, mean_return))
 
 
-def _check_solved(result: TrainResult, env_id: str, seed: int) -> None:
+def _check_solved(
+    result: TrainResult, env_id: str, seed: int, last: bool
+) -> None:
+    """Evaluate at every 2000th environment step and at the end."""
+    before = result.history[-2].env_steps if len(result.history) > 1 else 0
+    due = result.env_steps // CHECK_EVERY > before // CHECK_EVERY
     threshold = gym.spec(env_id).reward_threshold
-    returns = evaluate(result.policy, CHECK_EPISODES, seed, env_id=env_id)
-    if threshold is not None and returns.mean() >= threshold:
+    if result.solved or threshold is None or not (due or last):
+        return
+    fresh = np.random.SeedSequence((seed, len(result.history)))
+    returns = evaluate(
+        result.policy,
+        CHECK_EPISODES,
+        seed=int(fresh.generate_state(1)[0]),
+        env_id=env_id,
+    )
+    if returns.mean() >= threshold:
         result.solved = True
         result.solved_steps = result.env_steps
         result.solved_cpu_seconds = result.cpu_seconds
@@ -403,7 +440,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Train and evaluate seeds 0 to N - 1; one JSON line a seed.
 
     Returns:
-        How many seeds were never solved, the command's exit code.
+        The command's exit code: 1 if a seed was never solved, else 0.
     """
     parser = argparse.ArgumentParser(
         prog="python -m logderiv.reinforce", description=main.__doc__
@@ -411,22 +448,27 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=5, metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
+    if options.seeds < 1:
+        parser.error(f"--seeds must be at least 1, got {options.seeds}")
+    if options.json:
+        options.json.write_text("")
     torch.set_num_threads(1)
     lines = []
     for seed in tqdm(range(options.seeds), unit="seed", disable=None):
         lines.append(report(seed))
         if options.json:
-            text = "".join(json.dumps(line) + "\n" for line in lines)
-            options.json.write_text(text)
+            with options.json.open("a") as file:
+                print(json.dumps(lines[-1]), file=file)
     print(summary(lines))
-    return sum(not line["solved"] for line in lines)
+    return int(any(not line["solved"] for line in lines))
 
 
 def report(seed: int) -> dict:
     """Train one seed; evaluate 1000 greedy and 1000 sampled episodes."""
     result = train(seed)
-    greedy = evaluate(result.policy, 1000, seed=seed, greedy=True)
-    sampled = evaluate(result.policy, 1000, seed=seed)
+    fresh = 1_000_000 + seed
+    greedy = evaluate(result.policy, 1000, seed=fresh, greedy=True)
+    sampled = evaluate(result.policy, 1000, seed=fresh)
     return {
         "seed": seed,
         "solved": result.solved,

@@ -85,7 +85,7 @@ class SoftmaxPolicy:
         if self.observation is None:
             self.observation = np.arange(rows)
         seen = self.observation = np.asarray(self.observation)
-        if seen.ndim != 1 or seen.dtype.kind not in "iu":
+        if seen.ndim != 1 or seen.dtype.kind not in "iu" or not seen.size:
             raise TypeError(f"observation must be (S,) integers, got {seen!r}")
         if seen.min() < 0 or seen.max() >= rows:
             raise ValueError(
@@ -97,7 +97,8 @@ class SoftmaxPolicy:
         return log_softmax(self.logits, axis=1)[self.observation]
 
 
-def _fits(mdp: MDP, policy: SoftmaxPolicy) -> None:
+def check_fit(mdp: MDP, policy: SoftmaxPolicy) -> None:
+    """Raise ValueError unless both have the same states and actions."""
     wanted, got = mdp.reward.shape, policy.log_probs().shape
     if wanted != got:
         raise ValueError(
@@ -113,7 +114,7 @@ def sample_trajectories(
     rng: np.random.Generator,
 ) -> Trajectories:
     """n independent trajectories of at most ``horizon`` steps."""
-    _fits(mdp, policy)
+    check_fit(mdp, policy)
     n, horizon = checks.whole("n", n, 1), checks.whole("horizon", horizon, 1)
     rng = checks.generator(rng)
     states = np.zeros((n, horizon + 1), dtype=np.int64)
