@@ -1,6 +1,4 @@
-# `make help` says what there is. Everything lives in .venv and _build.
-SHELL := bash
-.SHELLFLAGS := -eo pipefail -c
+# `make help` says what there is. What is built lives in .venv and _build.
 .DEFAULT_GOAL := help
 .PHONY: help env book test notebooks lab clean
 
@@ -12,7 +10,7 @@ WORKERS ?= 2
 export OMP_NUM_THREADS := 1
 
 help:  ## say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' Makefile
 
 env: .venv/done  ## the environment in .venv, with the versions of constraints.txt
 
@@ -35,7 +33,7 @@ test: env  ## lint, unit, theorem, notebook and site tests (SLOW=1: slow ones to
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	@echo "== test: unit, theorem and site tests"
-	$(BIN)/python -m pytest -n $(WORKERS) $(if $(SLOW),,-m "not slow") tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(if $(filter 1,$(SLOW)),,-m "not slow") tests
 	@echo "== test: notebooks run and print what they store"
 	$(BIN)/python -m pytest -n $(WORKERS) -c tests/nbval.ini chapters
 	@echo "== test: all passed"
@@ -43,12 +41,16 @@ test: env  ## lint, unit, theorem, notebook and site tests (SLOW=1: slow ones to
 notebooks: env  ## run every notebook afresh and store its outputs
 	@for notebook in $(NOTEBOOKS); do \
 	  echo "== $$notebook"; \
-	  $(BIN)/jupyter-nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False --log-level WARN $$notebook; \
+	  $(BIN)/jupyter-nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False --log-level WARN $$notebook || exit 1; \
 	done
 
-lab: env  ## JupyterLab on the chapters
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lab]"
+lab: .venv/lab  ## JupyterLab on the chapters
 	$(BIN)/jupyter-lab chapters
 
+.venv/lab: .venv/done
+	@echo "== lab: installing JupyterLab into .venv"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lab]"
+	@touch $@
+
 clean:  ## remove what was built
-	rm -rf _build .venv build code/*.egg-info
+	rm -rf _build .venv code/*.egg-info .hypothesis .import_linter_cache .pytest_cache .ruff_cache

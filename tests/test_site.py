@@ -54,9 +54,9 @@ def test_every_page_of_the_toc_is_built(site: Path) -> None:
 
 
 def test_a_missing_page_is_noticed(site: Path, tmp_path: Path) -> None:
-    toc = (ROOT / "_toc.yml").read_text()
+    toc = (ROOT / "_toc.yml").read_text("utf-8")
     changed = tmp_path / "_toc.yml"
-    changed.write_text(toc.replace("back/notation", "back/nowhere"))
+    changed.write_text(toc.replace("back/notation", "back/nowhere"), "utf-8")
     result = check_pages(changed, site)
     assert result.returncode == 1
     assert "back/nowhere.html" in result.stdout
@@ -89,5 +89,8 @@ def test_a_broken_reference_stops_the_build(
     broken = tmp_path / "book"
     shutil.copytree(sources, broken, ignore=shutil.ignore_patterns("_build"))
     page = broken / "chapters/back/notation.md"
-    page.write_text(page.read_text() + f"\n\n{mistake}\n")
-    assert build(broken, tmp_path).returncode != 0
+    text = page.read_text(encoding="utf-8")
+    page.write_text(f"{text}\n\n{mistake}\n", encoding="utf-8")
+    result = build(broken, tmp_path)
+    assert result.returncode != 0
+    assert re.search("nowhere|nobody1900", result.stdout + result.stderr)

@@ -9,6 +9,7 @@ NEEDED = {
     "numpy": "every chapter",
     "scipy": "chapters 1 to 3",
     "matplotlib": "the figures",
+    "ipython": "the notebooks",
     "torch": "chapters 3 and 4",
     "gymnasium": "chapter 4",
     "tqdm": "chapter 4",
@@ -24,7 +25,7 @@ def main() -> int:
             print(f"{name:12} {version(name)}")
         except PackageNotFoundError:
             missing += 1
-            print(f"{name:12} missing: {purpose} need it, pip install {name}")
+            print(f"{name:12} missing, for {purpose}: pip install {name}")
     print("all there" if not missing else f"{missing} missing")
     return missing
 

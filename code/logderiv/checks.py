@@ -1,6 +1,5 @@
 """What every public function does at the door: refuse, and say why."""
 
-import math
 from collections.abc import Callable
 from numbers import Integral, Real
 
@@ -10,21 +9,20 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Payoff = Callable[[np.ndarray], ArrayLike]
 
+SMALLEST, LARGEST = 1e-150, 1e150
+
 
 def real(name: str, value: object, positive: bool = False) -> float:
-    """A finite real number, as a float; more than 0 if ``positive``."""
-    wanted = "a finite real number" + (" > 0" if positive else "")
+    """A number, as a float, whose square a float can hold; or > 0, too."""
+    lowest = SMALLEST if positive else -LARGEST
+    wanted = f"a real number from {lowest:g} to {LARGEST:g}"
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be {wanted}, got {value!r}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number) or (positive and number <= 0):
+    if not lowest <= value <= LARGEST:
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
-    return number
+    return float(value)
 
 
 def whole(name: str, value: object, at_least: int) -> int:
@@ -36,15 +34,24 @@ def whole(name: str, value: object, at_least: int) -> int:
     return int(value)
 
 
-def array(name: str, value: ArrayLike, shape: tuple) -> Floats:
-    """A finite float array of ``shape``; None there stands for any length."""
+def numbers(name: str, value: ArrayLike) -> Floats:
+    """Real numbers as an array of floats, a copy; NaN and inf pass."""
+    if np.ma.isMaskedArray(value):
+        raise TypeError(f"{name} is a masked array, its mask would be lost")
     try:
         result = np.array(value)
     except ValueError as error:
         raise TypeError(f"{name} must be an array, got {value!r}") from error
-    if result.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must hold real numbers, got {value!r}")
-    result = result.astype(float)
+    if result.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} must hold real numbers, got {result.dtype}: {value!r:.80}"
+        )
+    return result.astype(float)
+
+
+def array(name: str, value: ArrayLike, shape: tuple) -> Floats:
+    """A finite float array of ``shape``; None there stands for any length."""
+    result = numbers(name, value)
     if len(shape) != result.ndim or any(
         want not in (None, got)
         for want, got in zip(shape, result.shape, strict=True)
@@ -54,15 +61,23 @@ def array(name: str, value: ArrayLike, shape: tuple) -> Floats:
         )
     if result.size == 0:
         raise ValueError(f"{name} is empty, its shape is {result.shape}")
-    if not np.isfinite(result).all():
-        bad = result[~np.isfinite(result)][0]
-        raise ValueError(f"{name} must be finite, got {bad} among its values")
-    return result
+    return bounded(name, result)
+
+
+def bounded(name: str, value: Floats) -> Floats:
+    """value, if it is finite and its squares are."""
+    good = np.abs(value) <= LARGEST
+    if not good.all():
+        raise ValueError(
+            f"{name} must be finite, of size up to {LARGEST:g}, "
+            f"got {value[~good][0]} among its values"
+        )
+    return value
 
 
 def pretty(shape: tuple) -> str:
     """A shape for an error message: None prints as n."""
-    inside = ", ".join("n" if size is None else str(size) for size in shape)
+    inside = ", ".join("?" if size is None else str(size) for size in shape)
     return f"({inside},)" if len(shape) == 1 else f"({inside})"
 
 
@@ -95,15 +110,19 @@ def payoff(f: Payoff, x: np.ndarray) -> Floats:
     """f(x) as finite floats of shape (n,), for n samples x."""
     if not callable(f):
         raise TypeError(f"f must be a function of the samples, got {f!r}")
-    values = np.asarray(f(x))
+    raw = f(x.copy())
+    values = numbers("f(x)", raw)
     if values.shape != x.shape[:1]:
         raise ValueError(
             f"f must map samples {x.shape} to payoffs {x.shape[:1]}, "
             f"it returned shape {values.shape}"
         )
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"f must return real numbers, got {values.dtype}")
     if not np.isfinite(values).all():
         where = int(np.flatnonzero(~np.isfinite(values))[0])
         raise ValueError(f"f returned {values[where]} at x = {x[where]}")
-    return values.astype(float)
+    if np.asarray(raw).dtype.kind in "iu" and (np.abs(values) > 2**53).any():
+        raise ValueError(
+            f"f returned integers up to {np.abs(values).max():.3g}, where "
+            "int64 may have wrapped around: let f compute with floats"
+        )
+    return values

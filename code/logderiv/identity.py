@@ -17,11 +17,9 @@ from logderiv import checks
 from logderiv.checks import Floats
 
 
-def _samples(x: ArrayLike, shape: tuple = (None,)) -> np.ndarray:
-    """Samples as an array of ``shape``, free of NaN."""
-    x = np.asarray(x)
-    if x.dtype.kind not in "biuf":
-        raise TypeError(f"x must hold real numbers, got {x!r}")
+def _samples(x: ArrayLike, shape: tuple = (None,)) -> Floats:
+    """Samples as floats of ``shape``, free of NaN."""
+    x = checks.numbers("x", x)
     if x.ndim != len(shape) or x.shape[1:] != shape[1:]:
         raise ValueError(
             f"x must have shape {checks.pretty(shape)}, got {x.shape}"
@@ -80,8 +78,8 @@ class Bernoulli:
         """x - p(1), shape (n, 1). Raises ValueError outside {0, 1}."""
         x = _samples(x)
         x = _inside(x, (x == 0) | (x == 1), "{0, 1}")
-        other = np.where(x == 1, expit(-self.logit), -expit(self.logit))
-        return other[:, None]
+        score = np.where(x == 1, expit(-self.logit), -expit(self.logit))
+        return score[:, None]
 
     def fisher(self) -> Floats:
         """E[score score^T], shape (1, 1)."""
@@ -137,12 +135,17 @@ class Categorical:
         x = _samples(x)
         last = len(self.logits) - 1
         x = _inside(x, self._support(x), f"{{0, ..., {last}}}")
-        return np.eye(last + 1)[x.astype(np.int64)] - self.probabilities
+        unit = np.eye(last + 1)[x.astype(np.int64)] == 1
+        return np.where(unit, self._others(), -self.probabilities)
 
     def fisher(self) -> Floats:
         """E[score score^T], shape (K, K)."""
-        p = self.probabilities
-        return np.diag(p) - np.outer(p, p)
+        p, others = self.probabilities, self._others()
+        return np.where(np.eye(len(p)) == 1, p * others, -np.outer(p, p))
+
+    def _others(self) -> Floats:
+        """1 - p, without the cancellation: the sum of the other p."""
+        return (1 - np.eye(len(self.logits))) @ self.probabilities
 
 
 @dataclass(eq=False)
@@ -208,19 +211,14 @@ class Gaussian:
 
         Raises ValueError where x is infinite.
         """
+        x = _samples(x, (None, *self._event))
+        x = _inside(x, np.isfinite(x), "the finite numbers")
         z = self._standardised(x)
-        z = _inside(z, np.isfinite(z), "the finite numbers")
-        in_mean, in_std = z / self.std, (z**2 - 1) / self.std
-        if not self._event:
-            return np.stack([in_mean, in_std], axis=1)
-        return np.concatenate([in_mean, in_std], axis=1)
+        return np.column_stack([z / self.std, (z**2 - 1) / self.std])
 
     def path(self, x: ArrayLike, slope: Floats) -> Floats:
         """slope * dx/dparameter along x = mean + std * noise: (n, p)."""
-        z = self._standardised(x)
-        if not self._event:
-            return np.stack([slope, slope * z], axis=1)
-        return np.concatenate([slope, slope * z], axis=1)
+        return np.column_stack([slope, slope * self._standardised(x)])
 
     def fisher(self) -> Floats:
         """E[score score^T], shape (p, p)."""
@@ -252,10 +250,13 @@ class Poisson:
         n = checks.whole("n", n, 1)
         return checks.generator(rng).poisson(self.rate, n)
 
+    def _support(self, x: np.ndarray) -> np.ndarray:
+        return (x >= 0) & (x == np.floor(x)) & np.isfinite(x)
+
     def log_prob(self, x: ArrayLike) -> Floats:
         """log p(x), shape (n,); -inf unless x is 0, 1, 2, ..."""
         x = _samples(x)
-        support = (x >= 0) & (x == np.floor(x)) & np.isfinite(x)
+        support = self._support(x)
         k = np.where(support, x, 0)
         log_p = xlogy(k, self.rate) - self.rate - gammaln(k + 1.0)
         return np.where(support, log_p, -np.inf)
@@ -263,8 +264,7 @@ class Poisson:
     def score(self, x: ArrayLike) -> Floats:
         """x / rate - 1, shape (n, 1). Raises ValueError off 0, 1, 2, ..."""
         x = _samples(x)
-        support = (x >= 0) & (x == np.floor(x)) & np.isfinite(x)
-        x = _inside(x, support, "{0, 1, 2, ...}")
+        x = _inside(x, self._support(x), "{0, 1, 2, ...}")
         return (x / self.rate - 1.0)[:, None]
 
     def fisher(self) -> Floats:

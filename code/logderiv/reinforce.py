@@ -30,6 +30,7 @@ from logderiv.surrogate import surrogate
 LEARNING_RATE = {"mlp": 0.05, "linear": 0.2}
 CHECK_EVERY = 2000
 CHECK_EPISODES = 100
+FRESH = 1  # evaluation's streams are not those of the training with its seed
 
 Weights = Callable[[Floats, np.ndarray], Floats]
 
@@ -107,7 +108,7 @@ def full_return(rewards: ArrayLike, mask: ArrayLike) -> Floats:
     return rewards.sum(axis=1, keepdims=True) * mask
 
 
-def leave_one_out(returns: Floats, mask: np.ndarray) -> Floats:
+def leave_one_out(returns: ArrayLike, mask: ArrayLike) -> Floats:
     """b_t of an episode: the mean G_t of the others still running at t.
 
     0 where no other is. It never sees its own episode, so it adds no bias.
@@ -118,7 +119,7 @@ def leave_one_out(returns: Floats, mask: np.ndarray) -> Floats:
     Returns:
         (episode, time), 0 where the step is not real.
     """
-    returns = np.asarray(returns, dtype=float)
+    returns, mask = _episodes(returns, mask)
     others = returns.sum(axis=0) - returns
     running = mask.sum(axis=0) - mask
     mean = np.divide(
@@ -130,7 +131,7 @@ def leave_one_out(returns: Floats, mask: np.ndarray) -> Floats:
 def advantages(rewards: ArrayLike, mask: ArrayLike) -> Floats:
     """G_t - b_t, reward-to-go less the others' mean: (episode, time)."""
     returns = rewards_to_go(rewards, mask)
-    return returns - leave_one_out(returns, np.asarray(mask))
+    return returns - leave_one_out(returns, mask)
 
 
 def _episodes(rewards: ArrayLike, mask: ArrayLike) -> tuple[Floats, np.ndarray]:
@@ -141,7 +142,7 @@ def _episodes(rewards: ArrayLike, mask: ArrayLike) -> tuple[Floats, np.ndarray]:
             "mask must be (episode, time) booleans, got "
             f"{mask.dtype} of shape {mask.shape}"
         )
-    rewards = np.asarray(rewards, dtype=float)
+    rewards = checks.numbers("rewards", rewards)
     if rewards.shape != mask.shape:
         raise ValueError(
             f"rewards {rewards.shape} and mask {mask.shape} differ in shape"
@@ -150,20 +151,21 @@ def _episodes(rewards: ArrayLike, mask: ArrayLike) -> tuple[Floats, np.ndarray]:
         raise ValueError(f"an episode has no real step, mask is {mask.shape}")
     if (mask[:, 1:] > mask[:, :-1]).any():
         raise ValueError("mask has a gap: real steps must come first")
-    rewards = np.where(mask, rewards, 0.0)
-    if not np.isfinite(rewards).all():
-        bad = rewards[~np.isfinite(rewards)][0]
-        raise ValueError(f"rewards must be finite, got {bad}")
-    return rewards, mask
+    return checks.bounded("rewards", np.where(mask, rewards, 0.0)), mask
 
 
 def make_envs(env_id: str, rows: int) -> gym.vector.VectorEnv:
     """``rows`` environments stepped together, natively where possible."""
     envs = gym.make_vec(env_id, num_envs=rows)
-    if not isinstance(envs.single_action_space, gym.spaces.Discrete):
+    seen, choices = envs.single_observation_space, envs.single_action_space
+    if not isinstance(choices, gym.spaces.Discrete):
         raise TypeError(
             "REINFORCE here needs a discrete action space, "
-            f"{env_id} has {envs.single_action_space}"
+            f"{env_id} has {choices}"
+        )
+    if not isinstance(seen, gym.spaces.Box | gym.spaces.Discrete):
+        raise TypeError(
+            f"observations must be Box or Discrete, {env_id} has {seen}"
         )
     return envs
 
@@ -201,7 +203,7 @@ def _forward(policy: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
     """
     layers = policy if type(policy) is nn.Sequential else [policy]
     if not all(_is_plain(layer) for layer in layers):
-        return lambda rows: policy(torch.from_numpy(rows)).numpy()
+        return lambda rows: np.asarray(policy(torch.from_numpy(rows)))
 
     def forward(rows: np.ndarray) -> np.ndarray:
         for layer in layers:
@@ -221,9 +223,10 @@ def _is_plain(layer: nn.Module) -> bool:
 
 
 def _finite_logits(logits: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    if logits.shape != shape:
+    if logits.dtype.kind != "f" or logits.shape != shape:
         raise ValueError(
-            f"policy must return logits of shape {shape}, got {logits.shape}"
+            f"policy must return floating-point logits of shape {shape}, "
+            f"got {logits.dtype} of shape {logits.shape}"
         )
     if not np.isfinite(logits).all():
         bad = logits[~np.isfinite(logits)][0]
@@ -271,7 +274,7 @@ def rollouts(
     return Rollouts(
         torch.from_numpy(seen),
         torch.from_numpy(actions),
-        np.where(mask, reward, 0.0),
+        checks.bounded("rewards", np.where(mask, reward, 0.0).astype(float)),
         mask,
         truncated,
     )
@@ -286,8 +289,12 @@ def log_probs(policy: nn.Module, batch: Rollouts) -> Tensor:
 
 def objective(policy: nn.Module, batch: Rollouts, weights: Weights) -> Tensor:
     """The surrogate of chapter 3, on whole episodes."""
-    weight = torch.from_numpy(weights(batch.rewards, batch.mask)).float()
-    return surrogate(log_probs(policy, batch), weight)
+    weight = checks.array(
+        "weights(rewards, mask)",
+        weights(batch.rewards.copy(), batch.mask.copy()),
+        batch.mask.shape,
+    )
+    return surrogate(log_probs(policy, batch), torch.from_numpy(weight).float())
 
 
 def policy_gradient(
@@ -309,28 +316,28 @@ def policy_gradient(
         (p,), columns as ``policy.parameters()``.
     """
     episodes = checks.whole("episodes", episodes, 2)
-    batch = _fresh_rollouts(policy, env_id, episodes, seed)
+    batch = _one_batch(policy, env_id, episodes, (seed,))
     parts = torch.autograd.grad(
         objective(policy, batch, weights), list(policy.parameters())
     )
     return torch.cat([part.flatten() for part in parts])
 
 
-def _fresh_rollouts(
+def _one_batch(
     policy: nn.Module,
     env_id: str,
     episodes: int,
-    seed: int,
+    entropy: tuple[int, ...],
     greedy: bool = False,
 ) -> Rollouts:
     with closing(make_envs(env_id, episodes)) as envs:
-        return rollouts(policy, envs, _seeded(envs, seed), greedy)
+        return rollouts(policy, envs, _seeded(envs, *entropy), greedy)
 
 
-def _seeded(envs: gym.vector.VectorEnv, seed: int) -> np.random.Generator:
+def _seeded(envs: gym.vector.VectorEnv, *entropy: int) -> np.random.Generator:
     """Seed the environments; return an independent source of actions."""
-    sequence = np.random.SeedSequence(checks.whole("seed", seed, 0))
-    actions, starts = sequence.spawn(2)
+    entropy = tuple(checks.whole("seed", number, 0) for number in entropy)
+    actions, starts = np.random.SeedSequence(entropy).spawn(2)
     envs.reset(seed=int(starts.generate_state(1)[0]))
     return np.random.default_rng(actions)
 
@@ -352,7 +359,7 @@ def evaluate(
         env_id: a registered environment with discrete actions.
     """
     episodes = checks.whole("episodes", episodes, 1)
-    batch = _fresh_rollouts(policy, env_id, episodes, seed, greedy)
+    batch = _one_batch(policy, env_id, episodes, (seed, FRESH), greedy)
     return batch.rewards.sum(axis=1)
 
 
@@ -397,7 +404,7 @@ def train(
             objective(model, batch, weights).backward()
             optimizer.step()
             _record(result, batch, time.process_time() - began)
-            _check_solved(result, env_id, seed, last=update == updates)
+            _check_solved(result, envs.spec, seed, last=update == updates)
     return result
 
 
@@ -415,12 +422,15 @@ def _record(result: TrainResult, batch: Rollouts, cpu_seconds: float) -> None:
 
 
 def _check_solved(
-    result: TrainResult, env_id: str, seed: int, last: bool
+    result: TrainResult,
+    spec: gym.envs.registration.EnvSpec,
+    seed: int,
+    last: bool,
 ) -> None:
-    """Evaluate at every 2000th environment step and at the end."""
+    """Evaluate each time CHECK_EVERY more steps are done, and at the end."""
     before = result.history[-2].env_steps if len(result.history) > 1 else 0
     due = result.env_steps // CHECK_EVERY > before // CHECK_EVERY
-    threshold = gym.spec(env_id).reward_threshold
+    threshold = spec.reward_threshold
     if result.solved or threshold is None or not (due or last):
         return
     fresh = np.random.SeedSequence((seed, len(result.history)))
@@ -428,7 +438,7 @@ def _check_solved(
         result.policy,
         CHECK_EPISODES,
         seed=int(fresh.generate_state(1)[0]),
-        env_id=env_id,
+        env_id=spec.id,
     )
     if returns.mean() >= threshold:
         result.solved = True
@@ -466,9 +476,8 @@ def main(arguments: list[str] | None = None) -> int:
 def report(seed: int) -> dict:
     """Train one seed; evaluate 1000 greedy and 1000 sampled episodes."""
     result = train(seed)
-    fresh = 1_000_000 + seed
-    greedy = evaluate(result.policy, 1000, seed=fresh, greedy=True)
-    sampled = evaluate(result.policy, 1000, seed=fresh)
+    greedy = evaluate(result.policy, 1000, seed=seed, greedy=True)
+    sampled = evaluate(result.policy, 1000, seed=seed)
     return {
         "seed": seed,
         "solved": result.solved,

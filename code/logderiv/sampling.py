@@ -42,6 +42,7 @@ class Estimate:
 
 def _mean_of(terms: Floats, n: int) -> Estimate:
     """The Estimate whose independent terms are the rows of (m, p)."""
+    checks.bounded("a term of the estimate", terms)
     variance = terms.var(axis=0, ddof=1)
     error = np.sqrt(variance / len(terms))
     return Estimate(terms.mean(axis=0), variance, error, calls=n, n=n)
@@ -63,7 +64,7 @@ def score_function(
     Args:
         f: maps samples (n, ...) to payoffs (n,).
         dist: the family, at the theta where the gradient is wanted.
-        n: number of samples, >= 2.
+        n: number of samples, >= 2; >= 4 with "optimal".
         rng: source of randomness.
         baseline: None; a constant; "leave-one-out", the mean payoff of the
             other samples; "optimal", E[f s^2] / E[s^2] for each parameter,
@@ -79,8 +80,8 @@ def score_function(
     _check_baseline(baseline)
     n = checks.whole("n", n, 4 if baseline == "optimal" else 2)
     size = _group_size(group, baseline, n)
-    x = _scored(dist).sample(n, checks.generator(rng))
-    values, score = checks.payoff(f, x)[:, None], dist.score(x)
+    x, score = _draw(dist, n, rng)
+    values = checks.payoff(f, x)[:, None]
     terms = (values - _baseline(baseline, values, score, size)) * score
     if group is not None:
         terms = terms.reshape(n // size, size, -1).mean(axis=1)
@@ -141,6 +142,10 @@ def _group_size(group: int | None, baseline: object, n: int) -> int:
 
 def leave_one_out(values: Floats, size: int) -> Floats:
     """b_i = mean of the other payoffs in the group of i, shape (n, 1)."""
+    if size < 2 or values.size % size:
+        raise ValueError(
+            f"groups of {size} do not divide {values.size} payoffs"
+        )
     groups = values.reshape(-1, size)
     others = groups.sum(axis=1, keepdims=True) - groups
     return (others / (size - 1)).reshape(-1, 1)
@@ -194,37 +199,26 @@ def pathwise(
         )
     n = checks.whole("n", n, 2)
     x = dist.sample(n, checks.generator(rng))
-    slope = np.asarray(derivative(x), dtype=float)
-    if slope.shape != x.shape or not np.isfinite(slope).all():
-        raise ValueError(
-            f"derivative must return finite numbers of shape {x.shape}, "
-            f"got shape {slope.shape}"
-        )
-    scale = dist.std if isinstance(dist, Gaussian) else x[:8]
-    _same_slope(f, x[:8], slope[:8], 1e-4 * scale)
+    if not callable(derivative):
+        raise TypeError(f"derivative must be a function, got {derivative!r}")
+    slope = checks.array("derivative(x)", derivative(x.copy()), x.shape)
+    _same_slope(f, x[:8], slope[:8])
     return _mean_of(dist.path(x, slope), n)
 
 
-def _same_slope(
-    f: Payoff, x: Floats, slope: Floats, step: Floats | float
-) -> None:
-    """Hold ``slope`` against a central difference of f on a few samples.
-
-    In D dimensions along one crooked direction, so that no two coordinates
-    can be swapped. A sample beside a kink may disagree, half of them not.
-    """
-    move = step * np.cos(1 + np.arange(x[0].size)).reshape(x[0].shape)
-    above, below = checks.payoff(f, x + move), checks.payoff(f, x - move)
-    want = (above - below) / 2
-    got = (slope * move).reshape(len(x), -1).sum(axis=1)
-    rounding = 1e-14 * (np.abs(above) + np.abs(below))
-    wrong = np.abs(want - got) > rounding + 1e-3 * np.abs(want)
-    if 2 * wrong.sum() > len(x):
-        first = int(np.argmax(wrong))
+def _same_slope(f: Payoff, x: Floats, slope: Floats) -> None:
+    """Hold ``slope`` against differences of f on a few samples together."""
+    step = 1e-5 * np.minimum(np.abs(x), x.std(axis=0))
+    high, low = checks.payoff(f, x + step), checks.payoff(f, x - step)
+    want = high - low
+    got = 2 * (slope * step).reshape(len(x), -1).sum(axis=1)
+    size = np.linalg.norm
+    rounding = 1e-14 * (size(high) + size(low))
+    if size(want - got) > 1e-3 * (size(want) + size(got)) + rounding:
+        row = int(np.abs(want - got).argmax())
         raise ValueError(
-            f"derivative and f disagree at x = {x[first]}: a small step "
-            f"should change f by {got[first]:.6g}, it does by "
-            f"{want[first]:.6g}"
+            f"derivative and f disagree at x = {x[row]}: a small step should "
+            f"change f by {got[row]:.6g}, it does by {want[row]:.6g}"
         )
 
 
@@ -245,10 +239,14 @@ class ScoreCheck:
     passed: bool
 
 
-def _scored(dist: object) -> Scored:
+def _draw(
+    dist: Scored, n: int, rng: np.random.Generator
+) -> tuple[np.ndarray, Floats]:
+    """n samples, (n, ...), and their scores, (n, p)."""
     if not (hasattr(dist, "sample") and hasattr(dist, "score")):
         raise TypeError(f"dist must have sample and score, got {dist!r}")
-    return dist
+    x = dist.sample(n, checks.generator(rng))
+    return x, checks.array("score", dist.score(x), (n, None))
 
 
 def score_check(
@@ -257,21 +255,17 @@ def score_check(
     """E[score(x)] = 0, the licence of every score-function estimator.
 
     Rings where the support moves with theta so that mass is lost or gained,
-    or where the score is wrong. Its silence proves nothing.
+    and for a score whose mean is not 0. Its silence proves nothing.
 
     Args:
         dist: any object with ``sample(n, rng)`` and ``score(x)``.
         rng: source of randomness.
-        n: number of samples, >= 2.
+        n: number of samples, >= 1000.
     Returns:
         ScoreCheck; passed unless a mean is more than 6 standard errors
         from 0 (a right score fails less than once in 1e8).
     """
-    n = checks.whole("n", n, 2)
-    x = _scored(dist).sample(n, checks.generator(rng))
-    score = np.asarray(dist.score(x))
-    if score.ndim != 2 or len(score) != n:
-        raise ValueError(f"score must have shape ({n}, p), got {score.shape}")
+    _, score = _draw(dist, checks.whole("n", n, 1000), rng)
     variance = score.var(axis=0)
     if hasattr(dist, "fisher"):
         variance = np.maximum(variance, np.diag(dist.fisher()))

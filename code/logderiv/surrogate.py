@@ -34,7 +34,7 @@ def _check(log_prob: Tensor, weight: Tensor) -> None:
         if not isinstance(value, Tensor) or not value.is_floating_point():
             raise TypeError(
                 f"{name} must be a floating-point tensor, got "
-                f"{getattr(value, 'dtype', type(value).__name__)}"
+                f"{type(value).__name__} of {getattr(value, 'dtype', value)}"
             )
     if log_prob.shape != weight.shape:
         raise ValueError(

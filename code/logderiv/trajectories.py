@@ -137,14 +137,38 @@ def _draw(probabilities: Floats, rng: np.random.Generator) -> np.ndarray:
     return below.sum(axis=1)
 
 
+def _check_paths(paths: Trajectories, states: int, actions: int) -> None:
+    """Shapes that fit each other, and numbers that name states and actions."""
+    n, steps = np.shape(paths.actions)
+    if np.shape(paths.states) != (n, steps + 1) or np.shape(paths.mask) != (
+        n,
+        steps,
+    ):
+        raise ValueError(
+            "states must be (n, T + 1), actions and mask (n, T), got "
+            f"{[np.shape(part) for part in paths]}"
+        )
+    for name, value, size in (
+        ("states", paths.states, states),
+        ("actions", paths.actions, actions),
+    ):
+        if value.min() < 0 or value.max() >= size:
+            raise ValueError(
+                f"{name} must lie in 0 to {size - 1}, "
+                f"got {value.min()} to {value.max()}"
+            )
+
+
 def policy_log_prob(policy: SoftmaxPolicy, paths: Trajectories) -> Floats:
     """sum_t log policy(a_t | s_t), shape (n,)."""
+    _check_paths(paths, *policy.log_probs().shape)
     taken = policy.log_probs()[paths.states[:, :-1], paths.actions]
     return (taken * paths.mask).sum(axis=1)
 
 
 def dynamics_log_prob(mdp: MDP, paths: Trajectories) -> Floats:
     """log start(s_0) + sum_t log transition(s_{t+1} | s_t, a_t): (n,)."""
+    _check_paths(paths, *mdp.reward.shape)
     now, after = paths.states[:, :-1], paths.states[:, 1:]
     with np.errstate(divide="ignore"):
         first = np.log(mdp.start[paths.states[:, 0]])
@@ -160,6 +184,7 @@ def trajectory_score(policy: SoftmaxPolicy, paths: Trajectories) -> Floats:
     Returns:
         (n, O * A), a column for each entry of ``policy.logits``.
     """
+    _check_paths(paths, *policy.log_probs().shape)
     rows, actions = policy.logits.shape
     now = paths.states[:, :-1]
     step = np.eye(actions)[paths.actions] - np.exp(policy.log_probs())[now]
@@ -169,6 +194,7 @@ def trajectory_score(policy: SoftmaxPolicy, paths: Trajectories) -> Floats:
 
 def rewards(mdp: MDP, paths: Trajectories) -> Floats:
     """r_t of every step, 0 where the step is not real: (n, T)."""
+    _check_paths(paths, *mdp.reward.shape)
     return mdp.reward[paths.states[:, :-1], paths.actions] * paths.mask
 
 

@@ -438,3 +438,18 @@ def test_every_trajectory_is_possible_and_listed_once(seed: int) -> None:
     assert len(np.unique(rows, axis=0)) == len(rows)
     assert np.isfinite(dynamics_log_prob(mdp, paths)).all()
     assert np.array_equal(paths.mask, ~mdp.terminal[paths.states[:, :-1]])
+
+
+def test_integers_that_would_wrap_around_are_refused() -> None:
+    with pytest.raises(ValueError, match="wrapped around"):
+        expectation(lambda x: x**10, Poisson(100.0))
+    exact = expectation(lambda x: x.astype(float) ** 10, Poisson(100.0))
+    assert 1.5e20 < exact < 1.6e20
+
+
+@pytest.mark.parametrize(
+    "dist", [Poisson(9e5), Gaussian(1e11, 1.0), Poisson(2e6)], ids=repr
+)
+def test_parameters_that_drown_in_rounding_are_refused(dist: Family) -> None:
+    with pytest.raises(ValueError, match=re.escape(repr(dist))):
+        expectation(lambda x: np.ones(len(x)), dist)

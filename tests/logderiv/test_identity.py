@@ -422,7 +422,7 @@ def test_only_a_generator_is_a_source_of_randomness(
     [
         ("a", "'a'"),
         ([None], "None"),
-        ([1j], "1.j"),
+        ([1j], "1j"),
         (1.0, "()"),
         (np.zeros((2, 2)), "(2, 2)"),
         (np.zeros((2, 3, 1)), "(2, 3, 1)"),

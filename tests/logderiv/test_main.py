@@ -30,5 +30,7 @@ def test_what_is_missing_is_named_and_counted(
     monkeypatch.setattr(command, "version", without_torch)
     assert command.main() == 1
     text = capsys.readouterr().out
-    assert "chapters 3 and 4 need it, pip install torch" in text
+    assert (
+        "torch        missing, for chapters 3 and 4: pip install torch" in text
+    )
     assert text.splitlines()[-1] == "1 missing"

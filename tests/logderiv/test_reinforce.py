@@ -907,7 +907,7 @@ def test_continuous_actions_are_refused(env_id: str) -> None:
 
 
 def test_a_reward_that_is_no_number_stops_the_training() -> None:
-    with pytest.raises(ValueError, match="rewards must be finite, got nan"):
+    with pytest.raises(ValueError, match=r"rewards must be finite.*got nan"):
         train(0, "Broken-v0", updates=1, episodes=2)
 
 

@@ -543,7 +543,7 @@ def test_pathwise_refuses_discrete_families(dist: Family) -> None:
     [
         (lambda x: np.ones(3), "(3,)"),
         (lambda x: 1.0, "()"),
-        (lambda x: np.nan * x, "(100,)"),
+        (lambda x: np.nan * x, "got nan"),
         (None, "None"),
     ],
 )
@@ -724,12 +724,58 @@ def test_score_check_looks_at_every_parameter(column: int) -> None:
     assert not score_check(bent, rng()).passed
 
 
-def test_score_check_fails_a_score_that_is_not_a_number() -> None:
-    with np.errstate(invalid="ignore"):
-        found = score_check(
-            Bent(Gaussian(0.0, 1.0), lambda s: s * np.nan), rng()
+def test_score_check_refuses_a_score_that_is_not_a_number() -> None:
+    bent = Bent(Gaussian(0.0, 1.0), lambda s: s * np.nan)
+    with pytest.raises(ValueError, match=r"score must be finite.*got nan"):
+        score_check(bent, rng())
+
+
+@pytest.mark.parametrize(
+    ("bend", "said"),
+    [
+        (lambda s: s[:, 0], "(100,)"),
+        (lambda s: s[:50], "(50, 2)"),
+        (lambda s: s[:1, :1], "(1, 1)"),
+        (lambda s: s * 1j, "complex128"),
+        (lambda s: s * np.nan, "got nan"),
+    ],
+)
+def test_a_score_that_does_not_fit_its_samples_is_refused(
+    bend: Callable, said: str
+) -> None:
+    bent = Bent(Gaussian(0.0, 1.0), bend)
+    with pytest.raises((TypeError, ValueError), match=re.escape(said)):
+        score_function(lambda x: x, bent, 100, rng())
+
+
+def test_payoffs_that_change_their_argument_change_nothing_else() -> None:
+    def in_place(x: np.ndarray) -> np.ndarray:
+        x -= 1
+        return x**2
+
+    def in_peace(x: np.ndarray) -> np.ndarray:
+        return (x - 1) ** 2
+
+    dist = Gaussian(1.0, 1.0)
+    first = score_function(in_place, dist, 100, rng())
+    second = score_function(in_peace, dist, 100, rng())
+    assert np.array_equal(first.gradient, second.gradient)
+
+
+def test_derivatives_that_are_half_wrong_are_refused() -> None:
+    with pytest.raises(ValueError, match="derivative and f disagree"):
+        pathwise(
+            lambda x: x**2,
+            Gaussian(0.0, 1.0),
+            100,
+            rng(),
+            lambda x: 2 * np.abs(x),
         )
-    assert not found.passed
+
+
+def test_payoffs_that_overflow_are_refused() -> None:
+    with pytest.raises(ValueError, match="term of the estimate"):
+        score_function(lambda x: 1e200 * x, Gaussian(0.0, 1.0), 100, rng(), 0.0)
 
 
 def test_score_check_cannot_see_a_flipped_sign() -> None:
@@ -740,8 +786,8 @@ def test_score_check_cannot_see_a_flipped_sign() -> None:
 @pytest.mark.parametrize(
     ("dist", "n", "said"),
     [
-        (Bent(Gaussian(0.0, 1.0), lambda s: s[:, 0]), 50, "(50,)"),
-        (Bent(Gaussian(0.0, 1.0), lambda s: s[:3]), 50, "(3, 2)"),
+        (Bent(Gaussian(0.0, 1.0), lambda s: s[:, 0]), 5000, "(5000,)"),
+        (Bent(Gaussian(0.0, 1.0), lambda s: s[:3]), 5000, "(3, 2)"),
         (Gaussian(0.0, 1.0), 1, "got 1"),
         (Gaussian(0.0, 1.0), 2.5, "2.5"),
     ],

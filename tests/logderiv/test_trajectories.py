@@ -341,3 +341,30 @@ def test_bad_arguments_are_refused_with_what_they_were(
 ) -> None:
     with pytest.raises((TypeError, ValueError), match=re.escape(said)):
         make()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"mask": np.ones((1, 1), dtype=bool)}, "(1, 1)"),
+        ({"actions": np.array([[0, -1]])}, "-1"),
+        ({"states": np.array([[0, 1, 7]])}, "7"),
+    ],
+)
+def test_trajectories_that_do_not_fit_are_refused(
+    change: dict, said: str
+) -> None:
+    paths = Trajectories(
+        states=np.array([[0, 1, 0]]),
+        actions=np.array([[1, 1]]),
+        mask=np.ones((1, 2), dtype=bool),
+    )._replace(**change)
+    world, policy = short_corridor(), blind_policy(0.5)
+    for use in (
+        lambda: policy_log_prob(policy, paths),
+        lambda: trajectory_score(policy, paths),
+        lambda: dynamics_log_prob(world, paths),
+        lambda: rewards(world, paths),
+    ):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            use()
