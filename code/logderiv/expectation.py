@@ -175,6 +175,11 @@ def _scale(
 def all_trajectories(mdp: MDP, horizon: int) -> Trajectories:
     """Every trajectory of at most ``horizon`` steps the dynamics allow.
 
+    Args:
+        mdp: the world.
+        horizon: most steps, >= 1.
+    Returns:
+        Trajectories, a row each, in no order that matters.
     Raises:
         ValueError: there are more than a million.
     """
@@ -203,8 +208,14 @@ def expected_return(mdp: MDP, policy: SoftmaxPolicy, horizon: int) -> float:
 
         v_t(s) = sum_a policy(a | s) (r(s, a) + sum_s' P(s' | s, a) v_{t+1}(s'))
 
+    Args:
+        mdp: the world.
+        policy: how to act in it, for the same states and actions.
+        horizon: number of steps, >= 1.
     Returns:
         J, exact up to rounding. No trajectory and no score is involved.
+    Raises:
+        TypeError, ValueError: bad arguments.
     """
     check_fit(mdp, policy)
     horizon = checks.whole("horizon", horizon, 1)
@@ -221,8 +232,12 @@ def policy_gradient_exact(
 ) -> Floats:
     """grad J = sum_tau p(tau) R(tau) score(tau), over every trajectory.
 
+    Args:
+        mdp, policy, horizon: as `expected_return`.
     Returns:
         (O * A,), a column for each entry of ``policy.logits``.
+    Raises:
+        TypeError, ValueError: bad arguments, or too many trajectories.
     """
     check_fit(mdp, policy)
     paths = all_trajectories(mdp, horizon)

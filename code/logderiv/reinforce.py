@@ -103,7 +103,10 @@ def rewards_to_go(
 
 
 def full_return(rewards: ArrayLike, mask: ArrayLike) -> Floats:
-    """G_0 at every real step: (episode, time). Unbiased, usually noisier."""
+    """G_0 = sum_t r_t at every real step. Unbiased, usually noisier.
+
+    Args, Returns, Raises: as `rewards_to_go`.
+    """
     rewards, mask = _episodes(rewards, mask)
     return rewards.sum(axis=1, keepdims=True) * mask
 
@@ -118,6 +121,9 @@ def leave_one_out(returns: ArrayLike, mask: ArrayLike) -> Floats:
         mask: (episode, time).
     Returns:
         (episode, time), 0 where the step is not real.
+    Raises:
+        TypeError, ValueError: as `rewards_to_go`.
+    Source: Mnih and Rezende (2016); Kool, van Hoof and Welling (2019).
     """
     returns, mask = _episodes(returns, mask)
     others = returns.sum(axis=0) - returns
@@ -129,7 +135,10 @@ def leave_one_out(returns: ArrayLike, mask: ArrayLike) -> Floats:
 
 
 def advantages(rewards: ArrayLike, mask: ArrayLike) -> Floats:
-    """G_t - b_t, reward-to-go less the others' mean: (episode, time)."""
+    """G_t - b_t, the reward-to-go less the mean of the others.
+
+    Args, Returns, Raises: as `rewards_to_go`.
+    """
     returns = rewards_to_go(rewards, mask)
     return returns - leave_one_out(returns, mask)
 
@@ -155,7 +164,12 @@ def _episodes(rewards: ArrayLike, mask: ArrayLike) -> tuple[Floats, np.ndarray]:
 
 
 def make_envs(env_id: str, rows: int) -> gym.vector.VectorEnv:
-    """``rows`` environments stepped together, natively where possible."""
+    """``rows`` environments stepped together, natively where possible.
+
+    Raises:
+        TypeError: actions are not Discrete, or observations neither Box nor
+            Discrete.
+    """
     envs = gym.make_vec(env_id, num_envs=rows)
     seen, choices = envs.single_observation_space, envs.single_action_space
     if not isinstance(choices, gym.spaces.Discrete):
@@ -179,7 +193,15 @@ def _features(space: gym.Space, observation: np.ndarray) -> np.ndarray:
 
 
 def make_policy(kind: str, envs: gym.vector.VectorEnv, seed: int) -> nn.Module:
-    """A torch module from observations (n, features) to logits (n, K)."""
+    """A torch module from observations (n, features) to logits (n, K).
+
+    Args:
+        kind: "mlp", one hidden layer of 32 tanh units, or "linear".
+        envs: where it is to act; its spaces give features and K.
+        seed: of the initial weights; torch's own generator stays untouched.
+    Raises:
+        ValueError: another kind.
+    """
     space = envs.single_observation_space
     features = gym.spaces.flatdim(space)
     actions = int(envs.single_action_space.n)
@@ -246,11 +268,17 @@ def rollouts(
     A row that is done goes on being stepped with the others; the mask leaves
     out whatever happens to it then, the autoreset's own step included.
 
+    Requires: episodes end, by themselves or by a time limit.
+
     Args:
         policy: maps observations (n, features) to logits (n, K).
         envs: vector environment, a row an episode, seeded by an earlier reset.
         rng: source of the actions.
         greedy: take the most probable action instead of a sampled one.
+    Returns:
+        Rollouts, as long as the longest episode.
+    Raises:
+        ValueError: logits or rewards that are not finite or misshapen.
     """
     space, choices = envs.single_observation_space, envs.single_action_space
     shape = (envs.num_envs, int(choices.n))
@@ -268,13 +296,19 @@ def rollouts(
         steps.append((seen, action, reward, running))
         truncated |= running & cut & ~ended
         running = running & ~(ended | cut)
-    seen, actions, reward, mask = (
+    return _stacked(steps, truncated)
+
+
+def _stacked(steps: list[tuple], truncated: np.ndarray) -> Rollouts:
+    """Steps of all rows, one after the other, as (episode, time)."""
+    seen, actions, rewards, mask = (
         np.stack(part, axis=1) for part in zip(*steps, strict=True)
     )
+    rewards = np.where(mask, rewards, 0.0).astype(float)
     return Rollouts(
         torch.from_numpy(seen),
         torch.from_numpy(actions),
-        checks.bounded("rewards", np.where(mask, reward, 0.0).astype(float)),
+        checks.bounded("rewards", rewards),
         mask,
         truncated,
     )
@@ -288,7 +322,13 @@ def log_probs(policy: nn.Module, batch: Rollouts) -> Tensor:
 
 
 def objective(policy: nn.Module, batch: Rollouts, weights: Weights) -> Tensor:
-    """The surrogate of chapter 3, on whole episodes."""
+    """1/n sum_i sum_t log policy(a_it | s_it) * weight_it.
+
+    The surrogate of chapter 3, on n whole episodes.
+
+    Raises:
+        TypeError, ValueError: weights are not (episode, time) or not finite.
+    """
     weight = checks.array(
         "weights(rewards, mask)",
         weights(batch.rewards.copy(), batch.mask.copy()),
@@ -304,7 +344,10 @@ def policy_gradient(
     seed: int,
     weights: Weights = advantages,
 ) -> Tensor:
-    """The gradient that `train` hands to its optimiser, from one batch.
+    """1/n sum_i sum_t weight_it * grad log policy(a_it | s_it), one batch.
+
+    What `train` hands to its optimiser: for the initial policy and the same
+    seed and episodes, its very first gradient.
 
     Args:
         policy: maps observations (n, features) to logits (n, K).
@@ -314,6 +357,8 @@ def policy_gradient(
         weights: maps (rewards, mask) to the weight of each log-probability.
     Returns:
         (p,), columns as ``policy.parameters()``.
+    Raises:
+        TypeError, ValueError: bad arguments, environments or policies.
     """
     episodes = checks.whole("episodes", episodes, 2)
     batch = _one_batch(policy, env_id, episodes, (seed,))
@@ -349,7 +394,7 @@ def evaluate(
     greedy: bool = False,
     env_id: str = "CartPole-v1",
 ) -> Floats:
-    """Undiscounted returns of fresh episodes, shape (episodes,).
+    """R = sum_t r_t, the undiscounted returns of fresh episodes.
 
     Args:
         policy: maps observations (n, features) to logits (n, K).
@@ -357,6 +402,10 @@ def evaluate(
         seed: of the environments and the actions.
         greedy: take the most probable action instead of a sampled one.
         env_id: a registered environment with discrete actions.
+    Returns:
+        (episodes,). The streams are not those of `train` with this seed.
+    Raises:
+        TypeError, ValueError: bad arguments, environments or policies.
     """
     episodes = checks.whole("episodes", episodes, 1)
     batch = _one_batch(policy, env_id, episodes, (seed, FRESH), greedy)
@@ -372,10 +421,11 @@ def train(
     weights: Weights = advantages,
     learning_rate: float | None = None,
 ) -> TrainResult:
-    """REINFORCE with a fixed budget; the last policy is the result.
+    """theta <- theta + rate * Adam(grad J), with grad J from one batch.
 
-    About every 2000 environment steps the current policy is evaluated on
-    100 fresh episodes with sampled actions, until it is solved once.
+    A fixed budget, no early stop: the last policy is the result. Each time
+    CHECK_EVERY environment steps are done, the current policy is evaluated
+    on CHECK_EPISODES fresh episodes with sampled actions, until it is solved.
 
     Args:
         seed: of everything random; same seed, same numbers.
@@ -385,8 +435,11 @@ def train(
         episodes: episodes in a batch, >= 2.
         weights: maps (rewards, mask) to the weight of each log-probability.
         learning_rate: Adam's, > 0; None takes the policy's own.
+    Returns:
+        TrainResult.
     Raises:
         TypeError, ValueError: bad arguments; a reward that is not finite.
+    Source: Williams (1992).
     """
     updates = checks.whole("updates", updates, 1)
     episodes = checks.whole("episodes", episodes, 2)

@@ -141,7 +141,17 @@ def _group_size(group: int | None, baseline: object, n: int) -> int:
 
 
 def leave_one_out(values: Floats, size: int) -> Floats:
-    """b_i = mean of the other payoffs in the group of i, shape (n, 1)."""
+    """b_i = mean of the other payoffs in the group of i.
+
+    Args:
+        values: (n,) or (n, 1), payoffs.
+        size: of a group, >= 2, a divisor of n.
+    Returns:
+        (n, 1).
+    Raises:
+        ValueError: size is no such number.
+    Source: Mnih and Rezende (2016); Kool, van Hoof and Welling (2019).
+    """
     if size < 2 or values.size % size:
         raise ValueError(
             f"groups of {size} do not divide {values.size} payoffs"

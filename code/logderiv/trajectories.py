@@ -113,7 +113,19 @@ def sample_trajectories(
     horizon: int,
     rng: np.random.Generator,
 ) -> Trajectories:
-    """n independent trajectories of at most ``horizon`` steps."""
+    """tau ~ p(tau), n independent trajectories of at most ``horizon`` steps.
+
+    Args:
+        mdp: the world.
+        policy: how to act in it, for the same states and actions.
+        n: number of trajectories, >= 1.
+        horizon: most steps, >= 1.
+        rng: source of randomness.
+    Returns:
+        Trajectories, (n, horizon).
+    Raises:
+        TypeError, ValueError: bad arguments.
+    """
     check_fit(mdp, policy)
     n, horizon = checks.whole("n", n, 1), checks.whole("horizon", horizon, 1)
     rng = checks.generator(rng)
@@ -160,14 +172,24 @@ def _check_paths(paths: Trajectories, states: int, actions: int) -> None:
 
 
 def policy_log_prob(policy: SoftmaxPolicy, paths: Trajectories) -> Floats:
-    """sum_t log policy(a_t | s_t), shape (n,)."""
+    """sum_t log policy(a_t | s_t), shape (n,): what theta can change.
+
+    Raises:
+        ValueError: trajectories that do not fit the policy.
+    """
     _check_paths(paths, *policy.log_probs().shape)
     taken = policy.log_probs()[paths.states[:, :-1], paths.actions]
     return (taken * paths.mask).sum(axis=1)
 
 
 def dynamics_log_prob(mdp: MDP, paths: Trajectories) -> Floats:
-    """log start(s_0) + sum_t log transition(s_{t+1} | s_t, a_t): (n,)."""
+    """log start(s_0) + sum_t log transition(s_{t+1} | s_t, a_t).
+
+    Returns:
+        (n,), -inf where the MDP does not allow the trajectory.
+    Raises:
+        ValueError: trajectories that do not fit the MDP.
+    """
     _check_paths(paths, *mdp.reward.shape)
     now, after = paths.states[:, :-1], paths.states[:, 1:]
     with np.errstate(divide="ignore"):
@@ -183,6 +205,8 @@ def trajectory_score(policy: SoftmaxPolicy, paths: Trajectories) -> Floats:
 
     Returns:
         (n, O * A), a column for each entry of ``policy.logits``.
+    Raises:
+        ValueError: trajectories that do not fit the policy.
     """
     _check_paths(paths, *policy.log_probs().shape)
     rows, actions = policy.logits.shape
@@ -193,7 +217,11 @@ def trajectory_score(policy: SoftmaxPolicy, paths: Trajectories) -> Floats:
 
 
 def rewards(mdp: MDP, paths: Trajectories) -> Floats:
-    """r_t of every step, 0 where the step is not real: (n, T)."""
+    """r_t of every step, (n, T), 0 where the step is not real.
+
+    Raises:
+        ValueError: trajectories that do not fit the MDP.
+    """
     _check_paths(paths, *mdp.reward.shape)
     return mdp.reward[paths.states[:, :-1], paths.actions] * paths.mask
 
@@ -214,8 +242,12 @@ LEFT, RIGHT, GOAL = 0, 1, 3
 def short_corridor(slip: float = 0.0) -> MDP:
     """Three states in a row, then the goal; -1 a step (Sutton & Barto 13.1).
 
-    In the middle state left and right are swapped. ``slip`` is the
-    probability that a move goes the other way.
+    In the middle state left and right are swapped.
+
+    Args:
+        slip: the probability that a move goes the other way.
+    Raises:
+        TypeError, ValueError: slip is no probability.
     """
     slip = checks.real("slip", slip)
     if not 0 <= slip <= 1:
@@ -235,7 +267,13 @@ def short_corridor(slip: float = 0.0) -> MDP:
 
 
 def blind_policy(p_right: float) -> SoftmaxPolicy:
-    """The corridor's policy: every state looks alike, p_right in all."""
+    """The corridor's policy: every state looks alike.
+
+    Args:
+        p_right: probability of RIGHT in all of them, in (0, 1).
+    Raises:
+        TypeError, ValueError: p_right lies outside.
+    """
     p_right = checks.real("p_right", p_right)
     if not 0 < p_right < 1:
         raise ValueError(f"p_right must lie in (0, 1), got {p_right}")
