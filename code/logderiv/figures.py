@@ -25,8 +25,8 @@ class Plot(Figure):
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         buffer = io.BytesIO()
         FigureCanvasAgg(self).print_figure(buffer, dpi=2 * DOTS_PER_INCH)
-        width, height = self.get_size_inches() * DOTS_PER_INCH
-        return buffer.getvalue(), {"width": int(width), "height": int(height)}
+        width = int(self.get_figwidth() * DOTS_PER_INCH)
+        return buffer.getvalue(), {"width": width}
 
 
 def source(*functions: Callable) -> Markdown:
