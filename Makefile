@@ -41,7 +41,8 @@ test: env  ## lint, unit, theorem, notebook and site tests (SLOW=1: slow ones to
 notebooks: env  ## run every notebook afresh and store its outputs
 	@for notebook in $(NOTEBOOKS); do \
 	  echo "== $$notebook"; \
-	  $(BIN)/jupyter-nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False --log-level WARN $$notebook || exit 1; \
+	  $(BIN)/jupyter-nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False --log-level WARN $$notebook \
+	    && $(BIN)/jupyter-nbconvert --to notebook --inplace --coalesce-streams --log-level WARN $$notebook || exit 1; \
 	done
 
 lab: .venv/lab  ## JupyterLab on the chapters
