@@ -273,7 +273,7 @@ def score_check(
         n: number of samples, >= 1000.
     Returns:
         ScoreCheck; passed unless a mean is more than 6 standard errors
-        from 0 (a right score fails less than once in 1e8).
+        from 0 (2e-9 a parameter for a right score and a normal mean).
     """
     _, score = _draw(dist, checks.whole("n", n, 1000), rng)
     variance = score.var(axis=0)
