@@ -34,19 +34,31 @@ def whole(name: str, value: object, at_least: int) -> int:
     return int(value)
 
 
+def boolean(name: str, value: object) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def numbers(name: str, value: ArrayLike) -> Floats:
     """Real numbers as an array of floats, a copy; NaN and inf pass."""
+    return _reals(name, value).astype(float)
+
+
+def _reals(name: str, value: ArrayLike) -> np.ndarray:
+    """value as an array of booleans, integers or floats."""
     if np.ma.isMaskedArray(value):
         raise TypeError(f"{name} is a masked array, its mask would be lost")
     try:
-        result = np.array(value)
+        result = np.asarray(value)
     except ValueError as error:
         raise TypeError(f"{name} must be an array, got {value!r}") from error
     if result.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} must hold real numbers, got {result.dtype}: {value!r:.80}"
         )
-    return result.astype(float)
+    return result
 
 
 def array(name: str, value: ArrayLike, shape: tuple) -> Floats:
@@ -91,6 +103,15 @@ def generator(rng: object) -> np.random.Generator:
     return rng
 
 
+def function(name: str, value: object) -> Callable:
+    """Something that can be called."""
+    if not callable(value):
+        raise TypeError(
+            f"{name} must be a function of the samples, got {value!r}"
+        )
+    return value
+
+
 def probabilities(name: str, value: ArrayLike, shape: tuple) -> Floats:
     """An array whose last axis holds probabilities that sum to 1."""
     result = array(name, value, shape)
@@ -108,10 +129,8 @@ def probabilities(name: str, value: ArrayLike, shape: tuple) -> Floats:
 
 def payoff(f: Payoff, x: np.ndarray) -> Floats:
     """f(x) as finite floats of shape (n,), for n samples x."""
-    if not callable(f):
-        raise TypeError(f"f must be a function of the samples, got {f!r}")
-    raw = f(x.copy())
-    values = numbers("f(x)", raw)
+    raw = _reals("f(x)", function("f", f)(x.copy()))
+    values = raw.astype(float, copy=False)
     if values.shape != x.shape[:1]:
         raise ValueError(
             f"f must map samples {x.shape} to payoffs {x.shape[:1]}, "
@@ -120,7 +139,7 @@ def payoff(f: Payoff, x: np.ndarray) -> Floats:
     if not np.isfinite(values).all():
         where = int(np.flatnonzero(~np.isfinite(values))[0])
         raise ValueError(f"f returned {values[where]} at x = {x[where]}")
-    if np.asarray(raw).dtype.kind in "iu" and (np.abs(values) > 2**53).any():
+    if raw.dtype.kind in "iu" and (np.abs(values) > 2**53).any():
         raise ValueError(
             f"f returned integers up to {np.abs(values).max():.3g}, where "
             "int64 may have wrapped around: let f compute with floats"

@@ -2,19 +2,27 @@
 
     grad p(x) = p(x) * grad log p(x)        wherever p(x) > 0
 
-Every family has the same five members: ``parameters``, ``sample``,
-``log_prob``, ``score`` and ``fisher``. The columns of the score follow
-``parameters``.
+Every family has the same members: ``parameters``, ``sample``, ``log_prob``,
+``score`` and ``fisher``. The columns of the score follow ``parameters``.
+Parameters are checked once, at construction, and cannot be changed after it.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, gammaln, log_softmax, xlogy
+from scipy.special import expit, gammaln, log_softmax, pdtr, xlogy
 
 from logderiv import checks
+from logderiv.alias import AliasTable
 from logderiv.checks import Floats
+
+ScoreSums = Callable[[Floats, Floats], tuple[Floats, Floats]]
+
+LARGEST_SAMPLED, LARGEST_TABULATED = 1e15, 1e10
 
 
 def _samples(x: ArrayLike, shape: tuple = (None,)) -> Floats:
@@ -38,8 +46,63 @@ def _inside(x: np.ndarray, support: np.ndarray, where: str) -> np.ndarray:
     return x
 
 
-@dataclass(eq=False)
-class Bernoulli:
+class Family(ABC):
+    """A distribution p(x; theta) with one column of score a parameter.
+
+    ``transform(noise(n, rng))`` is a sample, too, whose noise does not depend
+    on theta: with the same noise, samples at two thetas can be compared.
+    """
+
+    width = 1
+    """How many numbers a sample has."""
+
+    @abstractmethod
+    def noise(self, n: int, rng: np.random.Generator) -> Floats:
+        """n draws of what is random, whatever theta is: shape (n, ...)."""
+
+    @abstractmethod
+    def transform(self, noise: Floats) -> np.ndarray:
+        """The samples that this noise becomes at this theta, (n, ...)."""
+
+    @abstractmethod
+    def score(self, x: ArrayLike) -> Floats:
+        """grad log p(x), shape (n, p)."""
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """n independent draws, shape (n,) or (n, D)."""
+        return self.transform(self.noise(n, rng))
+
+    def scored_sample(
+        self, n: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, ScoreSums]:
+        """n draws x, and the weighted sums of their scores.
+
+        Args:
+            n: number of draws, >= 1.
+            rng: source of randomness.
+        Returns:
+            x, (n, ...), and a function of weights (m, n) and their sums
+            (m, 1): weights @ score(x) and weights @ score(x)^2, (m, p) each.
+        """
+        x = self.sample(n, rng)
+        score = self.score(x)
+        return x, lambda weights, _: (weights @ score, weights @ score**2)
+
+    def _set(self, **parameters: float | Floats) -> None:
+        """Store checked parameters; arrays cannot be written to any more."""
+        for name, value in parameters.items():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+            object.__setattr__(self, name, value)
+
+
+def _uniform(n: int, rng: np.random.Generator) -> Floats:
+    """n draws from [0, 1)."""
+    return checks.generator(rng).random(checks.whole("n", n, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Bernoulli(Family):
     """p(1) = 1 / (1 + exp(-logit)), p(0) = 1 - p(1).
 
     score(x) = x - p(1)
@@ -55,18 +118,20 @@ class Bernoulli:
     parameters = ("logit",)
 
     def __post_init__(self) -> None:
-        self.logit = checks.real("logit", self.logit)
+        self._set(logit=checks.real("logit", self.logit))
 
     @property
     def probability(self) -> float:
         """p(1)."""
         return float(expit(self.logit))
 
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """n independent draws, integers 0 or 1, shape (n,)."""
-        n = checks.whole("n", n, 1)
-        draws = checks.generator(rng).random(n) < self.probability
-        return draws.astype(np.int64)
+    def noise(self, n: int, rng: np.random.Generator) -> Floats:
+        """Uniform, shape (n,)."""
+        return _uniform(n, rng)
+
+    def transform(self, noise: Floats) -> np.ndarray:
+        """1 where the noise is below p(1), integers, shape (n,)."""
+        return (noise < self.probability).astype(np.int64)
 
     def log_prob(self, x: ArrayLike) -> Floats:
         """log p(x), shape (n,); -inf where x is neither 0 nor 1."""
@@ -86,8 +151,8 @@ class Bernoulli:
         return np.array([[expit(self.logit) * expit(-self.logit)]])
 
 
-@dataclass(eq=False)
-class Categorical:
+@dataclass(frozen=True, eq=False)
+class Categorical(Family):
     """p(a) = exp(logits[a]) / sum_k exp(logits[k]), the softmax.
 
     score(a) = e_a - p, the unit vector of a minus the probabilities
@@ -102,26 +167,55 @@ class Categorical:
     logits: Floats
 
     def __post_init__(self) -> None:
-        self.logits = checks.array("logits", self.logits, (None,))
+        self._set(logits=checks.array("logits", self.logits, (None,)))
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """("logits[0]", ..., "logits[K-1]")."""
         return tuple(f"logits[{k}]" for k in range(len(self.logits)))
 
-    @property
+    @cached_property
     def probabilities(self) -> Floats:
         """p, shape (K,)."""
-        return np.exp(log_softmax(self.logits))
+        p = np.exp(log_softmax(self.logits))
+        p.setflags(write=False)
+        return p
+
+    @cached_property
+    def _table(self) -> AliasTable:
+        return AliasTable(self.probabilities)
 
     def _support(self, x: np.ndarray) -> np.ndarray:
         return (x >= 0) & (x < len(self.logits)) & (x == np.floor(x))
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """n independent draws, integers 0 to K - 1, shape (n,)."""
-        n = checks.whole("n", n, 1)
-        p = self.probabilities
-        return checks.generator(rng).choice(len(p), size=n, p=p / p.sum())
+        return self._table.draw(checks.whole("n", n, 1), checks.generator(rng))
+
+    def noise(self, n: int, rng: np.random.Generator) -> Floats:
+        """Uniform, shape (n,)."""
+        return _uniform(n, rng)
+
+    def transform(self, noise: Floats) -> np.ndarray:
+        """The first a whose cumulative probability exceeds the noise."""
+        below = np.cumsum(self.probabilities)[:-1]
+        return np.searchsorted(below, noise, side="right")
+
+    def scored_sample(
+        self, n: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, ScoreSums]:
+        """As `Family.scored_sample`; x is counted, there is no (n, K) array."""
+        x = self.sample(n, rng)
+        return x, partial(self._score_sums, x)
+
+    def _score_sums(
+        self, x: np.ndarray, weights: Floats, total: Floats
+    ) -> tuple[Floats, Floats]:
+        p, others = self.probabilities, self._others
+        here = np.stack([np.bincount(x, row, len(p)) for row in weights])
+        elsewhere = total - here
+        first = here * others - elsewhere * p
+        return first, here * others**2 + elsewhere * p**2
 
     def log_prob(self, x: ArrayLike) -> Floats:
         """log p(x), shape (n,); -inf outside {0, ..., K - 1}."""
@@ -136,20 +230,24 @@ class Categorical:
         last = len(self.logits) - 1
         x = _inside(x, self._support(x), f"{{0, ..., {last}}}")
         unit = np.eye(last + 1)[x.astype(np.int64)] == 1
-        return np.where(unit, self._others(), -self.probabilities)
+        return np.where(unit, self._others, -self.probabilities)
 
     def fisher(self) -> Floats:
         """E[score score^T], shape (K, K)."""
-        p, others = self.probabilities, self._others()
+        p, others = self.probabilities, self._others
         return np.where(np.eye(len(p)) == 1, p * others, -np.outer(p, p))
 
+    @cached_property
     def _others(self) -> Floats:
         """1 - p, without the cancellation: the sum of the other p."""
-        return (1 - np.eye(len(self.logits))) @ self.probabilities
+        p = self.probabilities
+        before = np.concatenate([[0], np.cumsum(p[:-1])])
+        after = np.concatenate([np.cumsum(p[:0:-1])[::-1], [0]])
+        return before + after
 
 
-@dataclass(eq=False)
-class Gaussian:
+@dataclass(frozen=True, eq=False)
+class Gaussian(Family):
     """p(x) = exp(-(x - mean)^2 / (2 std^2)) / (std sqrt(2 pi)).
 
     score in mean = (x - mean) / std^2
@@ -171,17 +269,25 @@ class Gaussian:
 
     def __post_init__(self) -> None:
         if np.ndim(self.mean) == 0 and np.ndim(self.std) == 0:
-            self.mean = checks.real("mean", self.mean)
-            self.std = checks.real("std", self.std, positive=True)
-            return
-        self.mean = checks.array("mean", self.mean, (None,))
-        self.std = checks.array("std", self.std, self.mean.shape)
-        if (self.std <= 0).any():
-            raise ValueError(f"std must be > 0, got {self.std.min()}")
+            mean = checks.real("mean", self.mean)
+            std = checks.real("std", self.std, positive=True)
+        else:
+            mean = checks.array("mean", self.mean, (None,))
+            std = checks.array("std", self.std, mean.shape)
+            if not (std >= checks.SMALLEST).all():
+                raise ValueError(
+                    f"std must be at least {checks.SMALLEST:g}, got {std.min()}"
+                )
+        self._set(mean=mean, std=std)
 
     @property
     def _event(self) -> tuple[int, ...]:
         return np.shape(self.mean)
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return np.size(self.mean)
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -191,11 +297,16 @@ class Gaussian:
         size = range(self._event[0])
         return tuple(f"{name}[{d}]" for name in ("mean", "std") for d in size)
 
-    def sample(self, n: int, rng: np.random.Generator) -> Floats:
-        """n independent draws, shape (n,) or (n, D)."""
-        n = checks.whole("n", n, 1)
-        noise = checks.generator(rng).standard_normal((n, *self._event))
-        return self.mean + self.std * noise
+    def noise(self, n: int, rng: np.random.Generator) -> Floats:
+        """Standard normal, shape (n,) or (n, D)."""
+        shape = (checks.whole("n", n, 1), *self._event)
+        return checks.generator(rng).standard_normal(shape)
+
+    def transform(self, noise: Floats) -> Floats:
+        """mean + std * noise."""
+        x = self.std * noise
+        x += self.mean
+        return x
 
     def _standardised(self, x: ArrayLike) -> Floats:
         return (_samples(x, (None, *self._event)) - self.mean) / self.std
@@ -216,6 +327,31 @@ class Gaussian:
         z = self._standardised(x)
         return np.column_stack([z / self.std, (z**2 - 1) / self.std])
 
+    def scored_sample(
+        self, n: int, rng: np.random.Generator
+    ) -> tuple[Floats, ScoreSums]:
+        """As `Family.scored_sample`, in few passes: the noise is z."""
+        noise = self.noise(n, rng)
+        return self.transform(noise), partial(self._score_sums, noise)
+
+    def _score_sums(
+        self, noise: Floats, weights: Floats, total: Floats
+    ) -> tuple[Floats, Floats]:
+        """With z the noise, the scores are z / std and (z^2 - 1) / std."""
+        z = noise.reshape(len(noise), -1)
+        power = z * z
+        with_z, with_z2 = weights @ z, weights @ power
+        with_z4 = weights @ np.square(power, out=power)
+        first = np.concatenate([with_z, with_z2 - total], axis=1)
+        spread = with_z4 - 2 * with_z2 + total
+        second = np.concatenate([with_z2, spread], axis=1)
+        return first * self._precision, second * self._precision**2
+
+    @cached_property
+    def _precision(self) -> Floats:
+        """1 / std for the means, and again for the stds, (p,)."""
+        return np.tile(1 / np.asarray(self.std), 2)
+
     def path(self, x: ArrayLike, slope: Floats) -> Floats:
         """slope * dx/dparameter along x = mean + std * noise: (n, p)."""
         return np.column_stack([slope, slope * self._standardised(x)])
@@ -226,8 +362,8 @@ class Gaussian:
         return np.diag(np.concatenate([precision, 2 * precision]))
 
 
-@dataclass(eq=False)
-class Poisson:
+@dataclass(frozen=True, eq=False)
+class Poisson(Family):
     """p(x) = rate^x exp(-rate) / x!, x = 0, 1, 2, ...
 
     score(x) = x / rate - 1
@@ -243,12 +379,31 @@ class Poisson:
     parameters = ("rate",)
 
     def __post_init__(self) -> None:
-        self.rate = checks.real("rate", self.rate, positive=True)
+        self._set(rate=checks.real("rate", self.rate, positive=True))
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """n independent draws, integers >= 0, shape (n,)."""
+        self._check_rate(LARGEST_SAMPLED)
         n = checks.whole("n", n, 1)
         return checks.generator(rng).poisson(self.rate, n)
+
+    def _check_rate(self, largest: float) -> None:
+        if self.rate > largest:
+            raise ValueError(
+                f"rate must be at most {largest:g} here, got {self.rate}"
+            )
+
+    def noise(self, n: int, rng: np.random.Generator) -> Floats:
+        """Uniform, shape (n,)."""
+        return _uniform(n, rng)
+
+    def transform(self, noise: Floats) -> np.ndarray:
+        """The first count whose cumulative probability exceeds the noise."""
+        self._check_rate(LARGEST_TABULATED)
+        reach = 12 * np.sqrt(self.rate) + 60
+        first = max(0, int(self.rate - reach))
+        below = pdtr(np.arange(first, int(self.rate + reach)), self.rate)
+        return first + np.searchsorted(below, noise, side="right")
 
     def _support(self, x: np.ndarray) -> np.ndarray:
         return (x >= 0) & (x == np.floor(x)) & np.isfinite(x)
@@ -272,8 +427,8 @@ class Poisson:
         return np.array([[1 / self.rate]])
 
 
-@dataclass(eq=False)
-class Exponential:
+@dataclass(frozen=True, eq=False)
+class Exponential(Family):
     """p(x) = rate exp(-rate x), x >= 0.
 
     score(x) = 1 / rate - x
@@ -289,12 +444,16 @@ class Exponential:
     parameters = ("rate",)
 
     def __post_init__(self) -> None:
-        self.rate = checks.real("rate", self.rate, positive=True)
+        self._set(rate=checks.real("rate", self.rate, positive=True))
 
-    def sample(self, n: int, rng: np.random.Generator) -> Floats:
-        """n independent draws, shape (n,)."""
+    def noise(self, n: int, rng: np.random.Generator) -> Floats:
+        """Standard exponential, shape (n,)."""
         n = checks.whole("n", n, 1)
-        return checks.generator(rng).standard_exponential(n) / self.rate
+        return checks.generator(rng).standard_exponential(n)
+
+    def transform(self, noise: Floats) -> Floats:
+        """noise / rate."""
+        return noise / self.rate
 
     def log_prob(self, x: ArrayLike) -> Floats:
         """log p(x), shape (n,); -inf where x < 0."""
@@ -314,6 +473,3 @@ class Exponential:
     def fisher(self) -> Floats:
         """E[score score^T], shape (1, 1)."""
         return np.array([[self.rate**-2.0]])
-
-
-Family = Bernoulli | Categorical | Gaussian | Poisson | Exponential

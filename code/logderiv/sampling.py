@@ -1,9 +1,12 @@
-"""Chapter 3. Estimators of grad E[f(x)] from n samples.
+"""Chapter 3. Estimators of grad E[f(x)], each the mean of n such terms:
 
-    estimate = 1/n sum_i (f(x_i) - b_i) * score(x_i)
+    score_function      (f(x) - b) * score(x)
+    pathwise            f'(x) * dx/dtheta
+    measure_valued      constant * (f(plus) - f(minus))
+    finite_difference   (f(x at theta + h) - f(x at theta - h)) / (2 h)
 
-Every estimator returns an `Estimate`: the gradient never comes without its
-standard error.
+Every one returns an `Estimate`: the gradient never comes without its standard
+error. Samples are drawn, used and forgotten block by block.
 """
 
 from collections.abc import Callable
@@ -15,45 +18,29 @@ from numpy.typing import ArrayLike
 
 from logderiv import checks
 from logderiv.checks import Floats, Payoff
-from logderiv.identity import Exponential, Family, Gaussian
+from logderiv.estimate import Estimate, RunningMoments, blocks
+from logderiv.identity import Exponential, Family, Gaussian, ScoreSums
+from logderiv.measures import Split, central_difference, weak_derivative
 
+ROUNDING = 1e-13
 BASELINES = ("leave-one-out", "optimal")
+Baseline = float | str | None
 
 
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """A Monte-Carlo gradient and how far to trust it.
+class Scored(Protocol):
+    """Any object with sample and score."""
 
-    Attributes:
-        gradient: (p,), the mean of the terms.
-        variance: (p,), sample variance (ddof 1) of the terms averaged.
-        standard_error: (p,), of ``gradient``; for "leave-one-out" without
-            groups and for "optimal", whose terms share samples, as n grows.
-        calls: how many values of f, or of its derivative, were used.
-        n: how many samples were drawn.
-    """
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray: ...
 
-    gradient: Floats
-    variance: Floats
-    standard_error: Floats
-    calls: int
-    n: int
-
-
-def _mean_of(terms: Floats, n: int) -> Estimate:
-    """The Estimate whose independent terms are the rows of (m, p)."""
-    checks.bounded("a term of the estimate", terms)
-    variance = terms.var(axis=0, ddof=1)
-    error = np.sqrt(variance / len(terms))
-    return Estimate(terms.mean(axis=0), variance, error, calls=n, n=n)
+    def score(self, x: np.ndarray) -> Floats: ...
 
 
 def score_function(
     f: Payoff,
-    dist: Family,
+    dist: Scored,
     n: int,
     rng: np.random.Generator,
-    baseline: float | str | None = None,
+    baseline: Baseline = None,
     group: int | None = None,
 ) -> Estimate:
     """grad E[f(x)] ~ 1/n sum_i (f(x_i) - b_i) * score(x_i), x_i ~ p.
@@ -62,7 +49,7 @@ def score_function(
     E[score] = 0 (`score_check` sounds the alarm); b_i that has not seen x_i.
 
     Args:
-        f: maps samples (n, ...) to payoffs (n,).
+        f: maps samples (n, ...) to payoffs (n,); called on blocks of them.
         dist: the family, at the theta where the gradient is wanted.
         n: number of samples, >= 2; >= 4 with "optimal".
         rng: source of randomness.
@@ -77,40 +64,177 @@ def score_function(
         ValueError, TypeError: bad arguments, or a baseline that would bias.
     Source: Williams (1992); Greensmith, Bartlett and Baxter (2004).
     """
-    _check_baseline(baseline)
+    baseline = _checked_baseline(baseline)
     n = checks.whole("n", n, 4 if baseline == "optimal" else 2)
-    size = _group_size(group, baseline, n)
-    x, score = _draw(dist, n, rng)
-    values = checks.payoff(f, x)[:, None]
-    terms = (values - _baseline(baseline, values, score, size)) * score
-    if group is not None:
-        terms = terms.reshape(n // size, size, -1).mean(axis=1)
-    return _mean_of(terms, n)
+    _check_source(dist, rng)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if group is not None:
+            size = _group_size(group, baseline, n)
+            return _grouped(f, dist, n, rng, size)
+        if baseline == "optimal":
+            return _cross_fitted(f, dist, n, rng)
+        if baseline == "leave-one-out":
+            sums = _baseline_sums(f, dist, n, rng, pivot=None)
+            return sums.estimate(shift=sums.mean, scale=n / (n - 1))
+        return _baseline_sums(f, dist, n, rng, pivot=baseline or 0.0).estimate()
 
 
-def _baseline(
-    baseline: float | str | None, values: Floats, score: Floats, size: int
-) -> Floats | float:
-    """b_i for each sample: shape (n, 1), (n, p), or one number."""
-    if baseline == "leave-one-out":
-        return leave_one_out(values, size)
-    if baseline == "optimal":
-        return _other_half(values, score)
-    return 0.0 if baseline is None else float(baseline)
+@dataclass
+class BaselineSums:
+    """Sums over n samples from which every baseline follows, w = f - pivot.
+
+    The variance of a term is a parabola in the baseline; these sums are its
+    coefficients.
+
+    Attributes:
+        pivot: what is taken from every payoff first, against cancellation.
+        n: how many samples.
+        total: sum w.
+        first: (3, p), sums of s, w s and w^2 s.
+        second: (3, p), sums of s^2, w s^2 and w^2 s^2.
+    """
+
+    pivot: float
+    n: int = 0
+    total: float = 0.0
+    first: Floats | float = 0.0
+    second: Floats | float = 0.0
+
+    def add(self, values: Floats, score_sums: ScoreSums) -> None:
+        """Take m further payoffs and the sums of their scores in."""
+        weights = np.empty((3, len(values)))
+        weights[0] = 1
+        np.subtract(values, self.pivot, out=weights[1])
+        np.square(weights[1], out=weights[2])
+        total = weights.sum(axis=1, keepdims=True)
+        first, second = score_sums(weights, total)
+        self.n += len(values)
+        self.total += total[1, 0]
+        self.first, self.second = self.first + first, self.second + second
+
+    @property
+    def mean(self) -> float:
+        """Mean w."""
+        return self.total / self.n
+
+    @property
+    def optimal(self) -> Floats:
+        """E[w s^2] / E[s^2] for each parameter, 0 where every score is 0."""
+        top, weight = self.second[1], self.second[0]
+        return np.divide(top, weight, out=np.zeros_like(top), where=weight > 0)
+
+    def terms(self, shift: Floats | float) -> tuple[Floats, Floats]:
+        """The sums of (w - shift) s and of its square, (p,) each."""
+        (s, ws, _), (s2, ws2, w2s2) = self.first, self.second
+        return ws - shift * s, w2s2 - 2 * shift * ws2 + shift**2 * s2
+
+    def estimate(self, shift: float = 0.0, scale: float = 1.0) -> Estimate:
+        """The Estimate with terms scale * (w - shift) * s."""
+        total, squares = self.terms(shift)
+        return _estimate(scale * total, scale**2 * squares, self.n)
 
 
-def _check_baseline(baseline: object) -> None:
+def _estimate(total: Floats, squares: Floats, n: int) -> Estimate:
+    """The Estimate of n terms with this sum and this sum of squares."""
+    if not np.isfinite(squares.sum()):
+        raise ValueError(
+            f"the terms' squares sum to {squares.sum()}: payoffs or scores "
+            "are too large for floats"
+        )
+    mean = total / n
+    spread = squares - n * mean**2
+    spread[spread < ROUNDING * squares] = 0.0
+    variance = spread / (n - 1)
+    return Estimate(mean, variance, np.sqrt(variance / n), calls=n, n=n)
+
+
+def _scored_sample(
+    dist: Scored, m: int, rng: np.random.Generator
+) -> tuple[np.ndarray, ScoreSums]:
+    """m samples, and the weighted sums of their scores."""
+    if isinstance(dist, Family):
+        return dist.scored_sample(m, rng)
+    x = _sample(dist, m, rng)
+    score = _scores(dist, x)
+    return x, lambda weights, _: (weights @ score, weights @ score**2)
+
+
+def _scores(dist: Scored, x: np.ndarray) -> Floats:
+    """The scores of samples x, finite, (m, p)."""
+    return checks.array("score", dist.score(x), (len(x), None))
+
+
+def _sample(dist: Scored, m: int, rng: np.random.Generator) -> np.ndarray:
+    """m samples, (m, ...)."""
+    x = np.asarray(dist.sample(m, rng))
+    if x.shape[:1] != (m,):
+        raise ValueError(
+            f"dist.sample({m}, rng) must return {m} rows, got shape {x.shape}"
+        )
+    return x
+
+
+def _check_source(dist: object, rng: object) -> None:
+    """Refuse what cannot be sampled."""
+    if not (hasattr(dist, "sample") and hasattr(dist, "score")):
+        raise TypeError(f"dist must have sample and score, got {dist!r}")
+    checks.generator(rng)
+
+
+def _baseline_sums(
+    f: Payoff,
+    dist: Scored,
+    n: int,
+    rng: np.random.Generator,
+    pivot: float | None,
+) -> BaselineSums:
+    """The sums of n samples; pivot None: the mean of the first payoffs."""
+    sums = None
+    for m in blocks(n, getattr(dist, "width", 1)):
+        x, score_sums = _scored_sample(dist, m, rng)
+        values = checks.payoff(f, x)
+        if sums is None:
+            sums = BaselineSums(values.mean() if pivot is None else pivot)
+        sums.add(values, score_sums)
+    return sums
+
+
+def _cross_fitted(
+    f: Payoff, dist: Scored, n: int, rng: np.random.Generator
+) -> Estimate:
+    """Each half of the samples with the optimal baseline of the other."""
+    one = _baseline_sums(f, dist, n // 2, rng, pivot=None)
+    two = _baseline_sums(f, dist, n - n // 2, rng, pivot=one.pivot)
+    (total_1, squares_1), (total_2, squares_2) = (
+        one.terms(two.optimal),
+        two.terms(one.optimal),
+    )
+    return _estimate(total_1 + total_2, squares_1 + squares_2, n)
+
+
+def _grouped(
+    f: Payoff, dist: Scored, n: int, rng: np.random.Generator, size: int
+) -> Estimate:
+    """The mean of leave-one-out estimates of n / size groups."""
+    moments = RunningMoments()
+    width = len(getattr(dist, "parameters", "p"))
+    for m in blocks(n, width, unit=size):
+        x = _sample(dist, m, rng)
+        values = checks.payoff(f, x)
+        centred = values[:, None] - leave_one_out(values, size)
+        terms = centred * _scores(dist, x)
+        moments.add(terms.reshape(m // size, size, -1).mean(axis=1))
+    return moments.estimate(n, calls=n)
+
+
+def _checked_baseline(baseline: object) -> Baseline:
     """None, a number or a name; what biases is refused with the reason."""
-    if baseline is None or (
-        isinstance(baseline, str) and baseline in BASELINES
-    ):
-        return
     if isinstance(baseline, str) and baseline in ("mean", "own-mean"):
         raise ValueError(
             f"baseline {baseline!r} contains the sample it is subtracted "
             "from: the gradient shrinks by 1 - 1/n; use 'leave-one-out'"
         )
-    if isinstance(baseline, str):
+    if isinstance(baseline, str) and baseline not in BASELINES:
         raise ValueError(
             f"baseline must be None, a number or one of {BASELINES}, "
             f"got {baseline!r}"
@@ -120,13 +244,13 @@ def _check_baseline(baseline: object) -> None:
             "a baseline that is a function of the sample biases the "
             f"gradient by grad E[b]; got {baseline!r}"
         )
-    checks.real("baseline", baseline)
+    if baseline is None or isinstance(baseline, str):
+        return baseline
+    return checks.real("baseline", baseline)
 
 
-def _group_size(group: int | None, baseline: object, n: int) -> int:
-    """How many samples share a leave-one-out baseline: n without groups."""
-    if group is None:
-        return n
+def _group_size(group: object, baseline: Baseline, n: int) -> int:
+    """How many samples share a leave-one-out baseline."""
     if baseline != "leave-one-out":
         raise ValueError(
             f"group = {group} goes with baseline 'leave-one-out' only, "
@@ -161,22 +285,6 @@ def leave_one_out(values: Floats, size: int) -> Floats:
     return (others / (size - 1)).reshape(-1, 1)
 
 
-def _other_half(values: Floats, score: Floats) -> Floats:
-    """b = E[f s^2] / E[s^2] from the half that sample i is not in: (n, p)."""
-    half = len(values) // 2
-    first = _optimal_baseline(values[:half], score[:half])
-    second = _optimal_baseline(values[half:], score[half:])
-    in_first = (np.arange(len(values)) < half)[:, None]
-    return np.where(in_first, second, first)
-
-
-def _optimal_baseline(values: Floats, score: Floats) -> Floats:
-    """E[f s^2] / E[s^2] for each parameter, 0 where every score is 0."""
-    weight = (score**2).sum(axis=0)
-    top = (values * score**2).sum(axis=0)
-    return np.divide(top, weight, out=np.zeros_like(top), where=weight > 0)
-
-
 def pathwise(
     f: Payoff,
     dist: Gaussian | Exponential,
@@ -190,11 +298,12 @@ def pathwise(
     without a sound: the derivative does not see the jump.
 
     Args:
-        f: maps samples (n, ...) to payoffs (n,); used to check derivative.
-        dist: Gaussian or Exponential; a discrete sample has no path.
+        f: maps samples (n, ...) to payoffs (n,).
+        dist: a family whose samples move smoothly with theta.
         n: number of samples, >= 2.
         rng: source of randomness.
-        derivative: f', maps samples (n, ...) to the same shape.
+        derivative: f', maps samples (n, ...) to the same shape; called on
+            blocks of them.
     Returns:
         Estimate; ``calls`` counts values of the derivative.
     Raises:
@@ -208,12 +317,15 @@ def pathwise(
             f"{dist!r} is discrete, or no family of logderiv.identity"
         )
     n = checks.whole("n", n, 2)
-    x = dist.sample(n, checks.generator(rng))
-    if not callable(derivative):
-        raise TypeError(f"derivative must be a function, got {derivative!r}")
-    slope = checks.array("derivative(x)", derivative(x.copy()), x.shape)
-    _same_slope(f, x[:8], slope[:8])
-    return _mean_of(dist.path(x, slope), n)
+    checks.function("derivative", derivative)
+    moments = RunningMoments()
+    for m in blocks(n, len(dist.parameters)):
+        x = dist.sample(m, rng)
+        slope = checks.array("derivative(x)", derivative(x.copy()), x.shape)
+        if not moments.count:
+            _same_slope(f, x[:8], slope[:8])
+        moments.add(dist.path(x, slope))
+    return moments.estimate(n, calls=n)
 
 
 def _same_slope(f: Payoff, x: Floats, slope: Floats) -> None:
@@ -232,12 +344,90 @@ def _same_slope(f: Payoff, x: Floats, slope: Floats) -> None:
         )
 
 
-class Scored(Protocol):
-    """Any object with sample and score."""
+def measure_valued(
+    f: Payoff,
+    dist: Family,
+    n: int,
+    rng: np.random.Generator,
+    coupled: bool = True,
+) -> Estimate:
+    """grad_j E[f(x)] ~ 1/n sum_i constant_j * (f(plus_i) - f(minus_i)).
 
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray: ...
+    The derivative of p in each parameter is a difference of two
+    distributions (`logderiv.measures.weak_derivative`). Nothing is asked of
+    f, and no score is needed.
 
-    def score(self, x: np.ndarray) -> Floats: ...
+    Args:
+        f: maps samples (n, ...) to payoffs (n,); called on blocks of them.
+        dist: a family of ``logderiv.identity``.
+        n: number of pairs for each parameter, >= 2.
+        rng: source of randomness.
+        coupled: plus_i and minus_i share randomness. That often helps and
+            can hurt: f = (x - k)^2 and |mean - k| > 1.53 std.
+    Returns:
+        Estimate; the terms are those of the pairs, calls = 2 n p.
+    Raises:
+        TypeError, ValueError: bad arguments.
+    Source: Pflug (1989); Mohamed et al. (2020), section 6.
+    """
+    return _paired(f, weak_derivative(dist), dist, n, rng, coupled)
+
+
+def finite_difference(
+    f: Payoff,
+    dist: Family,
+    n: int,
+    rng: np.random.Generator,
+    step: float,
+    common_random_numbers: bool = True,
+) -> Estimate:
+    """grad_j E[f] ~ mean of (f(x_i at theta_j + step)
+                              - f(x_i at theta_j - step)) / (2 step).
+
+    Requires: a step that is small against the curvature of E[f]: the
+    estimate is biased by step^2 / 6 times the third derivative.
+
+    Args:
+        f: maps samples (n, ...) to payoffs (n,); called on blocks of them.
+        dist: a family of ``logderiv.identity``.
+        n: number of pairs for each parameter, >= 2.
+        rng: source of randomness.
+        step: > 0, in the units of the parameters.
+        common_random_numbers: both sides use the same noise (uniforms
+            through the inverse of the distribution function, where x is
+            discrete). Without, the variance grows as 1 / step^2.
+    Returns:
+        Estimate; the terms are those of the pairs, calls = 2 n p.
+    Raises:
+        TypeError, ValueError: bad arguments; a step that takes a parameter
+            out of its range.
+    Source: Glasserman (2003), chapter 7.
+    """
+    splits = central_difference(dist, step)
+    return _paired(f, splits, dist, n, rng, common_random_numbers)
+
+
+def _paired(
+    f: Payoff,
+    splits: list[Split],
+    dist: Family,
+    n: int,
+    rng: np.random.Generator,
+    coupled: bool,
+) -> Estimate:
+    """The mean of constant * (f(plus) - f(minus)), a column a split."""
+    n = checks.whole("n", n, 2)
+    checks.generator(rng)
+    checks.boolean("coupled or common_random_numbers", coupled)
+    moments = RunningMoments()
+    for m in blocks(n, max(dist.width, len(splits))):
+        terms = np.empty((m, len(splits)))
+        for j, split in enumerate(splits):
+            plus, minus = split.draw(m, rng, coupled)
+            difference = checks.payoff(f, plus) - checks.payoff(f, minus)
+            terms[:, j] = split.constant * difference
+        moments.add(terms)
+    return moments.estimate(n, calls=2 * n * len(splits))
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,16 +437,6 @@ class ScoreCheck:
     mean: Floats
     standard_error: Floats
     passed: bool
-
-
-def _draw(
-    dist: Scored, n: int, rng: np.random.Generator
-) -> tuple[np.ndarray, Floats]:
-    """n samples, (n, ...), and their scores, (n, p)."""
-    if not (hasattr(dist, "sample") and hasattr(dist, "score")):
-        raise TypeError(f"dist must have sample and score, got {dist!r}")
-    x = dist.sample(n, checks.generator(rng))
-    return x, checks.array("score", dist.score(x), (n, None))
 
 
 def score_check(
@@ -275,7 +455,9 @@ def score_check(
         ScoreCheck; passed unless a mean is more than 6 standard errors
         from 0 (2e-9 a parameter for a right score and a normal mean).
     """
-    _, score = _draw(dist, checks.whole("n", n, 1000), rng)
+    n = checks.whole("n", n, 1000)
+    _check_source(dist, rng)
+    score = _scores(dist, _sample(dist, n, rng))
     variance = score.var(axis=0)
     if hasattr(dist, "fisher"):
         variance = np.maximum(variance, np.diag(dist.fisher()))
