@@ -11,10 +11,6 @@ from logderiv.checks import Floats
 # Numbers in a block: a few arrays of that size fit a processor's cache.
 BLOCK = 32_768
 
-# glibc gives freed arrays back to the system, page by page, unless it has seen
-# a larger one freed. Fetching them again costs more than a pass over them.
-np.empty(2**21)
-
 
 @dataclass(frozen=True, eq=False)
 class Estimate:

@@ -1,7 +1,11 @@
-"""Chapter 3, in torch. The line whose gradient is the estimator."""
+"""Chapter 3, in torch. The line whose gradient is the estimator, and the
+scores of a policy network, sample by sample.
+"""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from logderiv.persample import PerSample
 
 
 def surrogate(log_prob: Tensor, weight: Tensor) -> Tensor:
@@ -9,7 +13,8 @@ def surrogate(log_prob: Tensor, weight: Tensor) -> Tensor:
 
     Its gradient is 1/n sum_i weight_i * grad log_prob_i, the score-function
     estimate. Its value means nothing. It is to be maximised: an optimiser
-    that minimises steps on its negative.
+    that minimises steps on its negative. For many samples call it on blocks,
+    each times its share of the samples, and ``backward`` adds them up.
 
     Requires: samples drawn at the current theta; n independent ones along
     the first axis. A step that is not real has weight 0 and a finite
@@ -23,13 +28,44 @@ def surrogate(log_prob: Tensor, weight: Tensor) -> Tensor:
     Raises:
         TypeError: not real floating-point tensors.
         ValueError: shapes that differ, are empty, or have no sample axis;
-            an entry that is not finite.
+            an entry that is not finite, or a sum that is too large.
     """
-    _check(log_prob, weight)
-    return (log_prob * weight.detach()).sum() / len(log_prob)
+    _check_shapes(log_prob, weight)
+    return _finite(log_prob * weight.detach(), log_prob, weight)
 
 
-def _check(log_prob: Tensor, weight: Tensor) -> None:
+def dice(log_prob: Tensor, weight: Tensor) -> Tensor:
+    """mean over samples of sum_t box_t * (weight_t - weight_{t+1}),
+    box_t = exp(L_t - stop_gradient(L_t)), L_t = sum of log_prob up to t.
+
+    Every box is 1, and its derivative is the score of all steps so far. So
+    the value is the mean of the first weight (the payoff, or the return),
+    the gradient is that of `surrogate`, and derivatives of higher order are
+    unbiased, too, where the surrogate's are not. Weights may be a payoff,
+    rewards-to-go or the return at every step, less baselines that have not
+    seen the action of their step.
+
+    Requires: as `surrogate`.
+
+    Args:
+        log_prob: (n,) or (n, T), sample or episode first.
+        weight: the same shape; no gradient flows through it.
+    Returns:
+        A scalar.
+    Raises:
+        TypeError, ValueError: as `surrogate`.
+    Source: Foerster, Farquhar, Al-Shedivat, Rocktaschel, Xing and Whiteson
+        (2018), here for weights instead of rewards.
+    """
+    _check_shapes(log_prob, weight)
+    steps = log_prob.reshape(len(log_prob), -1).cumsum(dim=1)
+    weights = weight.detach().reshape(steps.shape)
+    rewards = weights - torch.nn.functional.pad(weights[:, 1:], (0, 1))
+    box = torch.exp(steps - steps.detach())
+    return _finite(box * rewards, log_prob, weight)
+
+
+def _check_shapes(log_prob: Tensor, weight: Tensor) -> None:
     for name, value in (("log_prob", log_prob), ("weight", weight)):
         if not isinstance(value, Tensor) or not value.is_floating_point():
             raise TypeError(
@@ -46,7 +82,53 @@ def _check(log_prob: Tensor, weight: Tensor) -> None:
             "log_prob must be (n,) or (n, T) and not empty, got "
             f"{tuple(log_prob.shape)}"
         )
+
+
+def _finite(terms: Tensor, log_prob: Tensor, weight: Tensor) -> Tensor:
+    """The sum of terms / n; an entry that is not finite shows in the sum."""
+    mean = terms.sum() / len(terms)
+    if torch.isfinite(mean):
+        return mean
     for name, value in (("log_prob", log_prob), ("weight", weight)):
         if not torch.isfinite(value).all():
             bad = value[~torch.isfinite(value)][0].item()
             raise ValueError(f"{name} must be finite, got {bad}")
+    raise ValueError(
+        f"the terms sum to {mean.item()}: weights up to "
+        f"{weight.abs().max().item():.3g} are too large for {weight.dtype}"
+    )
+
+
+def score_matrix(
+    policy: nn.Module, observations: Tensor, actions: Tensor
+) -> Tensor:
+    """grad log policy(action_i | observation_i), a row for each i.
+
+    Requires: logits of a row that depend on this row's observation alone.
+
+    Args:
+        policy: maps observations (n, ...) to logits (n, K).
+        observations: (n, ...).
+        actions: (n,), whole numbers from 0 to K - 1.
+    Returns:
+        (n, p), columns as ``policy.parameters()``, each flattened.
+    Raises:
+        TypeError: policy is no torch module; no tensors; actions that are
+            not whole numbers.
+        ValueError: shapes that do not fit, actions that do not exist, logits
+            that are not finite; rows that influence each other, or random
+            ones (dropout, batch norm in training mode).
+    """
+    return PerSample(policy, observations, actions).matrix()
+
+
+def score_second_moment(
+    policy: nn.Module, observations: Tensor, actions: Tensor
+) -> Tensor:
+    """1/n sum_i score_i^2 for every parameter, without an (n, p) array.
+
+    Args, Raises: as `score_matrix`.
+    Returns:
+        (p,), the diagonal of the empirical Fisher information.
+    """
+    return PerSample(policy, observations, actions).second_moment()
