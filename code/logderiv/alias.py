@@ -1,8 +1,7 @@
 """Draws from a finite distribution in constant time each."""
 
 import numpy as np
-
-from logderiv.checks import Floats
+from numpy.typing import NDArray
 
 
 class AliasTable:
@@ -17,7 +16,7 @@ class AliasTable:
     Source: Walker (1977); Vose (1991).
     """
 
-    def __init__(self, probabilities: Floats) -> None:
+    def __init__(self, probabilities: NDArray[np.float64]) -> None:
         size = len(probabilities)
         share = probabilities * (size / probabilities.sum())
         short, rich = np.flatnonzero(share < 1), np.flatnonzero(share >= 1)

@@ -11,6 +11,9 @@ from logderiv.checks import Floats
 # Numbers in a block: a few arrays of that size fit a processor's cache.
 BLOCK = 32_768
 
+# Of n * mean^2: a spread of the terms that is smaller is rounding.
+ROUNDING = 1e-13
+
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
@@ -48,6 +51,17 @@ class Estimate:
         return self.standard_error**2 * self.calls
 
 
+def estimate_of(
+    mean: Floats, spread: Floats, count: int, calls: int, n: int
+) -> Estimate:
+    """The Estimate of ``count`` terms with this mean and sum of squared
+    deviations from it.
+    """
+    real = spread > ROUNDING * count * mean**2
+    variance = np.where(real, spread, 0.0) / (count - 1)
+    return Estimate(mean, variance, np.sqrt(variance / count), calls, n)
+
+
 def blocks(n: int, width: int, unit: int = 1) -> Iterator[int]:
     """Sizes that sum to n: whole units of samples of ``width`` numbers."""
     size = max(1, BLOCK // (width * unit)) * unit
@@ -79,6 +93,4 @@ class RunningMoments:
 
     def estimate(self, n: int, calls: int) -> Estimate:
         """The Estimate whose independent terms have been added."""
-        variance = self.squares / (self.count - 1)
-        error = np.sqrt(variance / self.count)
-        return Estimate(self.mean, variance, error, calls, n)
+        return estimate_of(self.mean, self.squares, self.count, calls, n)

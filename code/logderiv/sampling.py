@@ -18,11 +18,10 @@ from numpy.typing import ArrayLike
 
 from logderiv import checks
 from logderiv.checks import Floats, Payoff
-from logderiv.estimate import Estimate, RunningMoments, blocks
+from logderiv.estimate import Estimate, RunningMoments, blocks, estimate_of
 from logderiv.identity import Exponential, Family, Gaussian, ScoreSums
 from logderiv.measures import Split, central_difference, weak_derivative
 
-ROUNDING = 1e-13
 BASELINES = ("leave-one-out", "optimal")
 Baseline = float | str | None
 
@@ -142,10 +141,7 @@ def _estimate(total: Floats, squares: Floats, n: int) -> Estimate:
             "are too large for floats"
         )
     mean = total / n
-    spread = squares - n * mean**2
-    spread[spread < ROUNDING * squares] = 0.0
-    variance = spread / (n - 1)
-    return Estimate(mean, variance, np.sqrt(variance / n), calls=n, n=n)
+    return estimate_of(mean, squares - n * mean**2, n, calls=n, n=n)
 
 
 def _scored_sample(
