@@ -1,6 +1,6 @@
 # `make help` says what there is. What is built lives in .venv and _build.
 .DEFAULT_GOAL := help
-.PHONY: help env book test notebooks lab clean
+.PHONY: help env book test notebooks bench lab clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -44,6 +44,12 @@ notebooks: env  ## run every notebook afresh and store its outputs
 	  $(BIN)/jupyter-nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False --log-level WARN $$notebook \
 	    && $(BIN)/jupyter-nbconvert --to notebook --inplace --coalesce-streams --log-level WARN $$notebook || exit 1; \
 	done
+
+bench: env  ## measure every speed that is claimed, as ratios (about 10 minutes)
+	@mkdir -p _build
+	$(BIN)/python -m pytest -c tests/bench.ini --benchmark-json=_build/bench.json tests/benchmarks >_build/bench.log || { cat _build/bench.log; exit 1; }
+	$(BIN)/python tests/benchmarks/report.py _build/bench.json chapters/back/benchmarks.json
+	@echo "== bench: the table is in chapters/back/benchmarks.json; its page: make notebooks NOTEBOOKS=chapters/back/benchmarks.ipynb"
 
 lab: .venv/lab  ## JupyterLab on the chapters
 	$(BIN)/jupyter-lab chapters

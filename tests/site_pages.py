@@ -9,12 +9,9 @@ import yaml
 def pages(toc: Path) -> list[str]:
     """The documents that a _toc.yml names, without suffix."""
     table = yaml.safe_load(toc.read_text(encoding="utf-8"))
-    chapters = [
-        chapter["file"]
-        for part in table["parts"]
-        for chapter in part["chapters"]
-    ]
-    return [table["root"], *chapters]
+    chapters = [each for part in table["parts"] for each in part["chapters"]]
+    sections = [each for top in chapters for each in top.get("sections", [])]
+    return [table["root"], *(each["file"] for each in chapters + sections)]
 
 
 def missing(toc: Path, html: Path) -> list[str]:

@@ -13,6 +13,9 @@ class AliasTable:
 
     Args:
         probabilities: (K,), sum 1.
+    Attributes:
+        threshold: (K,), the part of each column that is its own outcome's.
+        other: (K,), whose the rest is.
     Source: Walker (1977); Vose (1991).
     """
 
@@ -23,15 +26,16 @@ class AliasTable:
         missing = np.concatenate([[0], np.cumsum(1 - share[short])])
         spare = np.cumsum(share[rich] - 1)
         last = len(rich) - 1
-        other, threshold = np.arange(size), share
+        other = np.arange(size)
         giver = np.searchsorted(spare, missing[:-1], side="right")
         other[short] = rich[np.minimum(giver, last)]
         drained = np.searchsorted(missing, spare[:-1], side="right")
         asked = missing[np.minimum(drained, len(short))]
-        threshold[rich[:-1]] = np.minimum(1 + spare[:-1] - asked, 1)
-        threshold[rich[-1]] = 1
+        share[rich[:-1]] = np.minimum(1 + spare[:-1] - asked, 1)
+        share[rich[-1]] = 1
         other[rich[:-1]] = rich[1:]
-        self._edge = np.arange(size) + threshold
+        self.threshold, self.other = share, other
+        self._edge = np.arange(size) + share
         self._outcome = np.stack([other, np.arange(size)], axis=1).ravel()
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -63,11 +63,24 @@ class Comparison:
     exact: Floats
     rows: tuple[Row, ...]
 
+    @property
+    def least(self) -> float:
+        """The lowest price of an estimate that is right."""
+        return min(row.price for row in self.rows if row.right)
+
+    @property
+    def best(self) -> list[str]:
+        """Who is right at the least price, or within 5 % of it."""
+        return [
+            row.name.strip()
+            for row in self.rows
+            if row.right and row.price <= 1.05 * self.least
+        ]
+
     def __str__(self) -> str:
         """A line an estimator: variance * calls, against the least, verdict."""
-        least = min((row.price for row in self.rows if row.right), default=0.0)
-        lines = [f"{'':28}{'variance × calls':>17}{'× least':>9}  exact?"]
-        return "\n".join(lines + [_line(row, least) for row in self.rows])
+        lines = [f"{'':28}{'variance × calls':>17}{'× least':>9}  right?"]
+        return "\n".join(lines + [_line(row, self.least) for row in self.rows])
 
 
 def compare(
@@ -149,7 +162,9 @@ def _line(row: Row, least: float) -> str:
     if row.estimate is None:
         return f"{row.name:28}  refused: {row.note}"
     if not row.right:
-        verdict = f"no, off by {row.errors:.0f} errors"
+        verdict = f"no, off by {row.errors:.0f} standard errors"
+        if np.isinf(row.errors):
+            verdict = "no, and its standard error is 0"
         return f"{row.name:28}{row.price:17.3g}{'':9}  {verdict}"
     ratio = 1.0 if row.price == least else np.inf
     if least:

@@ -4,13 +4,18 @@ import inspect
 import io
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+import matplotlib
 import numpy as np
 from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
+
+from logderiv.comparison import Comparison, Row
 
 # Okabe and Ito's colours, safe for every common colour blindness.
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
@@ -171,6 +176,31 @@ def two_weights(
     return figure
 
 
+def two_dice(z: ArrayLike, slope: ArrayLike) -> Plot:
+    """The slope of a density in its mean, split where it changes its sign."""
+    figure, axes = _plot(columns=2, height=3.2, share_y=True)
+    z, slope = np.asarray(z), np.asarray(slope)
+    gain, loss = np.maximum(slope, 0), np.maximum(-slope, 0)
+    for sign, height, color, name in (
+        (1, gain, BLUE, "c p⁺"),
+        (-1, loss, RED, "c p⁻"),
+    ):
+        axes[0].fill_between(z, sign * height, color=color, alpha=0.35, lw=0)
+        axes[1].fill_between(z, height, color=color, alpha=0.35, lw=0)
+        axes[1].annotate(
+            name, (z[height.argmax()], height.max()), ha="center", va="bottom"
+        )
+    axes[0].plot(z, slope, color=GREY)
+    axes[0].axhline(0, color=GREY, lw=1)
+    axes[0].set(xlabel="sample x", ylabel="weight", title="∂p(x)/∂μ")
+    axes[1].set(xlabel="sample x", title="its two halves, both ≥ 0")
+    for each in axes:
+        each.title.set_fontsize(10)
+        each.margins(y=0.12)
+    _title(figure, "What has negative weights is a difference of two densities")
+    return figure
+
+
 def moving_edge(theta: float, change: float) -> Plot:
     """The density of Uniform(0, theta) before and after theta moves."""
     figure, [axes] = _plot()
@@ -277,25 +307,91 @@ def baseline_dial(
     return figure
 
 
-def crossing(
-    k: ArrayLike,
-    curves: Mapping[str, ArrayLike],
-    measured: Mapping[str, tuple[ArrayLike, ArrayLike]],
-) -> Plot:
-    """Variances of two estimators of grad E cos(kx) against k."""
-    figure, [axes] = _plot()
-    for color, (name, curve) in zip((BLUE, RED), curves.items(), strict=True):
-        axes.semilogy(k, curve, color=color, label=f"{name}, exact")
-        axes.semilogy(*measured[name], "o", color=color, label="measured")
-    axes.set(
-        xlabel="frequency k of f(x) = cos(kx)", ylabel="variance of one term"
+@dataclass(frozen=True)
+class Panel:
+    """Variances against one quantity: exact curves, and points measured.
+
+    Attributes:
+        label: of the horizontal axis.
+        x: where the curves are known.
+        curves: name of an estimator -> its variance at x.
+        points: name of an estimator -> (x, variance) as measured.
+        log: whether the horizontal axis is logarithmic.
+    """
+
+    label: str
+    x: ArrayLike
+    curves: Mapping[str, ArrayLike]
+    points: Mapping[str, tuple[ArrayLike, ArrayLike]] = field(
+        default_factory=dict
     )
-    axes.legend(ncols=2)
-    _title(
-        figure,
-        "Smooth payoffs favour the pathwise estimator, rough ones the score",
+    log: bool = False
+
+
+def variances(panels: Sequence[Panel], message: str) -> Plot:
+    """Closed forms as lines, measurements as dots, one colour a name."""
+    figure, axes = _plot(columns=len(panels), height=3.6)
+    names = dict.fromkeys(name for each in panels for name in each.curves)
+    colors = dict(zip(names, (RED, BLUE, GREEN, ORANGE, PURPLE), strict=False))
+    for each, panel in zip(axes, panels, strict=True):
+        for name, curve in panel.curves.items():
+            each.plot(panel.x, curve, color=colors[name], label=name)
+        for name, points in panel.points.items():
+            each.plot(*points, "o", color=colors[name], ms=4)
+        each.set_yscale("log")
+        each.set_xscale("log" if panel.log else "linear")
+        each.set_xlabel(panel.label)
+    axes[0].set_ylabel("variance of one term")
+    lines = {line.get_label(): line for each in axes for line in each.lines}
+    figure.legend(
+        [lines[name] for name in names],
+        names,
+        loc="outside lower center",
+        ncols=len(names),
+        title="line: closed form, dots: measured",
     )
+    _title(figure, message)
     return figure
+
+
+def prices(comparisons: Mapping[str, Comparison]) -> Plot:
+    """A column a problem, a row an estimator: its price over the least."""
+    figure, [axes] = _plot(height=3.8)
+    names = [row.name.strip() for row in next(iter(comparisons.values())).rows]
+    for column, comparison in enumerate(comparisons.values()):
+        found = {row.name.strip(): row for row in comparison.rows}
+        for place, name in enumerate(names):
+            _price(axes, column, place, found.get(name), comparison.least)
+    axes.set(xlim=(-0.5, len(comparisons) - 0.5), ylim=(len(names) - 0.5, -0.5))
+    axes.set_xticks(range(len(comparisons)), comparisons)
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(length=0, top=False, labeltop=True, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    axes.grid(visible=False)
+    _title(figure, "No estimator wins everywhere: price over the least")
+    return figure
+
+
+def _price(
+    axes: Axes, column: int, place: int, row: Row | None, least: float
+) -> None:
+    """One cell: the darker, the dearer."""
+    if row is None or row.estimate is None:
+        words, depth, color = "refuses", 0.0, GREY
+    elif not row.right:
+        words, depth, color = "wrong", 0.0, RED
+    else:
+        ratio = row.price / least
+        words = f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
+        depth = np.log10(ratio) / 5
+        color = "white" if depth > 0.6 else "black"
+    shade = matplotlib.colormaps["Blues"](0.85 * depth)
+    axes.add_patch(
+        Rectangle((column - 0.48, place - 0.46), 0.96, 0.92, color=shade)
+    )
+    weight = "bold" if words == "1.0" else "normal"
+    style = {"ha": "center", "va": "center", "fontweight": weight}
+    axes.text(column, place, words, color=color, **style)
 
 
 def simplex(p: Sequence[float], names: Sequence[str]) -> Plot:

@@ -20,7 +20,7 @@ from logderiv import checks
 from logderiv.alias import AliasTable
 from logderiv.checks import Floats
 
-ScoreSums = Callable[[Floats, Floats], tuple[Floats, Floats]]
+ScoreSums = Callable[[Floats], tuple[Floats, Floats]]
 
 LARGEST_SAMPLED, LARGEST_TABULATED = 1e15, 1e10
 
@@ -81,12 +81,12 @@ class Family(ABC):
             n: number of draws, >= 1.
             rng: source of randomness.
         Returns:
-            x, (n, ...), and a function of weights (m, n) and their sums
-            (m, 1): weights @ score(x) and weights @ score(x)^2, (m, p) each.
+            x, (n, ...), and a function of weights (m, n). It returns their
+            sums, (m,), and weights @ score(x) above weights @ score(x)^2,
+            (2, m, p).
         """
         x = self.sample(n, rng)
-        score = self.score(x)
-        return x, lambda weights, _: (weights @ score, weights @ score**2)
+        return x, score_sums(self.score(x))
 
     def _set(self, **parameters: float | Floats) -> None:
         """Store checked parameters; arrays cannot be written to any more."""
@@ -94,6 +94,12 @@ class Family(ABC):
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
             object.__setattr__(self, name, value)
+
+
+def score_sums(score: Floats) -> ScoreSums:
+    """The weighted sums of these scores (n, p), and of their squares."""
+    powers = np.stack([score, score**2])
+    return lambda weights: (weights.sum(axis=1), weights @ powers)
 
 
 def _uniform(n: int, rng: np.random.Generator) -> Floats:
@@ -209,13 +215,15 @@ class Categorical(Family):
         return x, partial(self._score_sums, x)
 
     def _score_sums(
-        self, x: np.ndarray, weights: Floats, total: Floats
+        self, x: np.ndarray, weights: Floats
     ) -> tuple[Floats, Floats]:
         p, others = self.probabilities, self._others
         here = np.stack([np.bincount(x, row, len(p)) for row in weights])
-        elsewhere = total - here
+        total = here.sum(axis=1)
+        elsewhere = total[:, None] - here
         first = here * others - elsewhere * p
-        return first, here * others**2 + elsewhere * p**2
+        second = here * others**2 + elsewhere * p**2
+        return total, np.stack([first, second])
 
     def log_prob(self, x: ArrayLike) -> Floats:
         """log p(x), shape (n,); -inf outside {0, ..., K - 1}."""
@@ -335,22 +343,26 @@ class Gaussian(Family):
         return self.transform(noise), partial(self._score_sums, noise)
 
     def _score_sums(
-        self, noise: Floats, weights: Floats, total: Floats
+        self, noise: Floats, weights: Floats
     ) -> tuple[Floats, Floats]:
         """With z the noise, the scores are z / std and (z^2 - 1) / std."""
         z = noise.reshape(len(noise), -1)
         power = z * z
         with_z, with_z2 = weights @ z, weights @ power
         with_z4 = weights @ np.square(power, out=power)
-        first = np.concatenate([with_z, with_z2 - total], axis=1)
-        spread = with_z4 - 2 * with_z2 + total
-        second = np.concatenate([with_z2, spread], axis=1)
-        return first * self._precision, second * self._precision**2
+        total = weights.sum(axis=1)
+        sums = np.empty((2, len(weights), 2, z.shape[1]))
+        sums[0, :, 0], sums[1, :, 0] = with_z, with_z2
+        np.subtract(with_z2, total[:, None], out=sums[0, :, 1])
+        np.subtract(with_z4, with_z2 + sums[0, :, 1], out=sums[1, :, 1])
+        sums *= self._precision
+        return total, sums.reshape(2, len(weights), -1)
 
     @cached_property
     def _precision(self) -> Floats:
-        """1 / std for the means, and again for the stds, (p,)."""
-        return np.tile(1 / np.asarray(self.std), 2)
+        """1 / std and 1 / std^2, (2, 1, 1, D)."""
+        scale = np.atleast_1d(1 / np.asarray(self.std))
+        return np.stack([scale, scale**2])[:, None, None]
 
     def path(self, x: ArrayLike, slope: Floats) -> Floats:
         """slope * dx/dparameter along x = mean + std * noise: (n, p)."""

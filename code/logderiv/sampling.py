@@ -19,7 +19,13 @@ from numpy.typing import ArrayLike
 from logderiv import checks
 from logderiv.checks import Floats, Payoff
 from logderiv.estimate import Estimate, RunningMoments, blocks, estimate_of
-from logderiv.identity import Exponential, Family, Gaussian, ScoreSums
+from logderiv.identity import (
+    Exponential,
+    Family,
+    Gaussian,
+    ScoreSums,
+    score_sums,
+)
 from logderiv.measures import Split, central_difference, weak_derivative
 
 BASELINES = ("leave-one-out", "optimal")
@@ -88,16 +94,14 @@ class BaselineSums:
     Attributes:
         pivot: what is taken from every payoff first, against cancellation.
         n: how many samples.
-        total: sum w.
-        first: (3, p), sums of s, w s and w^2 s.
-        second: (3, p), sums of s^2, w s^2 and w^2 s^2.
+        total: (3,), sums of 1, w and w^2.
+        sums: (2, 3, p), sums of s, w s and w^2 s; of s^2, w s^2 and w^2 s^2.
     """
 
     pivot: float
     n: int = 0
-    total: float = 0.0
-    first: Floats | float = 0.0
-    second: Floats | float = 0.0
+    total: Floats | float = 0.0
+    sums: Floats | float = 0.0
 
     def add(self, values: Floats, score_sums: ScoreSums) -> None:
         """Take m further payoffs and the sums of their scores in."""
@@ -105,26 +109,25 @@ class BaselineSums:
         weights[0] = 1
         np.subtract(values, self.pivot, out=weights[1])
         np.square(weights[1], out=weights[2])
-        total = weights.sum(axis=1, keepdims=True)
-        first, second = score_sums(weights, total)
+        total, sums = score_sums(weights)
         self.n += len(values)
-        self.total += total[1, 0]
-        self.first, self.second = self.first + first, self.second + second
+        self.total += total
+        self.sums += sums
 
     @property
     def mean(self) -> float:
         """Mean w."""
-        return self.total / self.n
+        return self.total[1] / self.n
 
     @property
     def optimal(self) -> Floats:
         """E[w s^2] / E[s^2] for each parameter, 0 where every score is 0."""
-        top, weight = self.second[1], self.second[0]
+        weight, top, _ = self.sums[1]
         return np.divide(top, weight, out=np.zeros_like(top), where=weight > 0)
 
     def terms(self, shift: Floats | float) -> tuple[Floats, Floats]:
         """The sums of (w - shift) s and of its square, (p,) each."""
-        (s, ws, _), (s2, ws2, w2s2) = self.first, self.second
+        (s, ws, _), (s2, ws2, w2s2) = self.sums
         return ws - shift * s, w2s2 - 2 * shift * ws2 + shift**2 * s2
 
     def estimate(self, shift: float = 0.0, scale: float = 1.0) -> Estimate:
@@ -151,8 +154,7 @@ def _scored_sample(
     if isinstance(dist, Family):
         return dist.scored_sample(m, rng)
     x = _sample(dist, m, rng)
-    score = _scores(dist, x)
-    return x, lambda weights, _: (weights @ score, weights @ score**2)
+    return x, score_sums(_scores(dist, x))
 
 
 def _scores(dist: Scored, x: np.ndarray) -> Floats:
