@@ -22,7 +22,11 @@ class AliasTable:
     def __init__(self, probabilities: NDArray[np.float64]) -> None:
         size = len(probabilities)
         share = probabilities * (size / probabilities.sum())
-        short, rich = np.flatnonzero(share < 1), np.flatnonzero(share >= 1)
+        full = min(1.0, share.max())
+        short, rich = (
+            np.flatnonzero(share < full),
+            np.flatnonzero(share >= full),
+        )
         missing = np.concatenate([[0], np.cumsum(1 - share[short])])
         spare = np.cumsum(share[rich] - 1)
         last = len(rich) - 1

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Payoff = Callable[[np.ndarray], ArrayLike]
 
-SMALLEST, LARGEST = 1e-150, 1e150
+SMALLEST, LARGEST, MOST = 1e-150, 1e150, 2**53
+NOT_REAL = bool | np.timedelta64
 
 
 def real(name: str, value: object, positive: bool = False) -> float:
@@ -18,19 +19,22 @@ def real(name: str, value: object, positive: bool = False) -> float:
     wanted = f"a real number from {lowest:g} to {LARGEST:g}"
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, NOT_REAL) or not isinstance(value, Real):
         raise TypeError(f"{name} must be {wanted}, got {value!r}")
-    if not lowest <= value <= LARGEST:
+    exact = value.item() if isinstance(value, np.generic) else value
+    if not lowest <= exact <= LARGEST:
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
     return float(value)
 
 
 def whole(name: str, value: object, at_least: int) -> int:
-    """A whole number, no smaller than ``at_least``."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    """A whole number, from ``at_least`` to 2^53."""
+    if isinstance(value, NOT_REAL) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
     if value < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value}")
+    if value > MOST:
+        raise ValueError(f"{name} must be at most 2**53, got {value}")
     return int(value)
 
 
@@ -49,11 +53,16 @@ def numbers(name: str, value: ArrayLike) -> Floats:
 def _reals(name: str, value: ArrayLike) -> np.ndarray:
     """value as an array of booleans, integers or floats."""
     if np.ma.isMaskedArray(value):
-        raise TypeError(f"{name} is a masked array, its mask would be lost")
+        raise TypeError(
+            f"{name} is a masked array of shape {value.shape}, "
+            "its mask would be lost"
+        )
     try:
         result = np.asarray(value)
-    except ValueError as error:
-        raise TypeError(f"{name} must be an array, got {value!r}") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"{name} must be an array, got {value!r:.80}"
+        ) from error
     if result.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} must hold real numbers, got {result.dtype}: {value!r:.80}"
@@ -61,9 +70,14 @@ def _reals(name: str, value: ArrayLike) -> np.ndarray:
     return result
 
 
-def array(name: str, value: ArrayLike, shape: tuple) -> Floats:
+def array(
+    name: str, value: ArrayLike, shape: tuple, booleans: bool = False
+) -> Floats:
     """A finite float array of ``shape``; None there stands for any length."""
-    result = numbers(name, value)
+    result = _reals(name, value)
+    if result.dtype == bool and not booleans:
+        raise TypeError(f"{name} must hold numbers, got {value!r:.80}")
+    result = result.astype(float)
     if len(shape) != result.ndim or any(
         want not in (None, got)
         for want, got in zip(shape, result.shape, strict=True)

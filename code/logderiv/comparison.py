@@ -158,6 +158,13 @@ def _row(name: str, run: Callable[[], Estimate], exact: Floats) -> Row:
     return Row(name, estimate, errors=float(errors.max()))
 
 
+def two_digits(ratio: float) -> str:
+    """A ratio >= 1 with the two digits that a sample can tell."""
+    if ratio < 10 or np.isinf(ratio):
+        return f"{ratio:.1f}"
+    return f"{float(f'{ratio:.2g}'):,.0f}"
+
+
 def _line(row: Row, least: float) -> str:
     if row.estimate is None:
         return f"{row.name:28}  refused: {row.note}"
@@ -169,4 +176,4 @@ def _line(row: Row, least: float) -> str:
     ratio = 1.0 if row.price == least else np.inf
     if least:
         ratio = row.price / least
-    return f"{row.name:28}{row.price:17.3g}{ratio:9.1f}  yes"
+    return f"{row.name:28}{row.price:17.3g}{two_digits(ratio):>9}  yes"

@@ -11,8 +11,9 @@ from logderiv.checks import Floats
 # Numbers in a block: a few arrays of that size fit a processor's cache.
 BLOCK = 32_768
 
-# Of n * mean^2: a spread of the terms that is smaller is rounding.
-ROUNDING = 1e-13
+# Of n * mean^2: a spread of the terms that is smaller is rounding, where they
+# are averaged first, and where their squares are summed.
+CENTRED_ROUNDING, SUMMED_ROUNDING = 1e-28, 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +53,17 @@ class Estimate:
 
 
 def estimate_of(
-    mean: Floats, spread: Floats, count: int, calls: int, n: int
+    mean: Floats,
+    spread: Floats,
+    rounding: float,
+    count: int,
+    calls: int,
+    n: int,
 ) -> Estimate:
     """The Estimate of ``count`` terms with this mean and sum of squared
     deviations from it.
     """
-    real = spread > ROUNDING * count * mean**2
+    real = spread > rounding * count * mean**2
     variance = np.where(real, spread, 0.0) / (count - 1)
     return Estimate(mean, variance, np.sqrt(variance / count), calls, n)
 
@@ -93,4 +99,6 @@ class RunningMoments:
 
     def estimate(self, n: int, calls: int) -> Estimate:
         """The Estimate whose independent terms have been added."""
-        return estimate_of(self.mean, self.squares, self.count, calls, n)
+        return estimate_of(
+            self.mean, self.squares, CENTRED_ROUNDING, self.count, calls, n
+        )

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from logderiv.comparison import Comparison, Row
+from logderiv.comparison import Comparison, Row, two_digits
 
 # Okabe and Ito's colours, safe for every common colour blindness.
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
@@ -382,7 +382,7 @@ def _price(
         words, depth, color = "wrong", 0.0, RED
     else:
         ratio = row.price / least
-        words = f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
+        words = two_digits(ratio)
         depth = np.log10(ratio) / 5
         color = "white" if depth > 0.6 else "black"
     shade = matplotlib.colormaps["Blues"](0.85 * depth)

@@ -102,6 +102,14 @@ def score_sums(score: Floats) -> ScoreSums:
     return lambda weights: (weights.sum(axis=1), weights @ powers)
 
 
+def _is_one(value: object) -> bool:
+    """Whether a value is one thing, not a list."""
+    try:
+        return np.ndim(value) == 0
+    except ValueError:
+        return False
+
+
 def _uniform(n: int, rng: np.random.Generator) -> Floats:
     """n draws from [0, 1)."""
     return checks.generator(rng).random(checks.whole("n", n, 1))
@@ -276,10 +284,19 @@ class Gaussian(Family):
     std: float | Floats
 
     def __post_init__(self) -> None:
-        if np.ndim(self.mean) == 0 and np.ndim(self.std) == 0:
+        if _is_one(self.mean) and _is_one(self.std):
             mean = checks.real("mean", self.mean)
             std = checks.real("std", self.std, positive=True)
         else:
+            shapes = [
+                checks.numbers(name, getattr(self, name)).shape
+                for name in ("mean", "std")
+            ]
+            if shapes[0] != shapes[1]:
+                raise ValueError(
+                    "mean and std must have one shape, "
+                    f"got {shapes[0]} and {shapes[1]}"
+                )
             mean = checks.array("mean", self.mean, (None,))
             std = checks.array("std", self.std, mean.shape)
             if not (std >= checks.SMALLEST).all():

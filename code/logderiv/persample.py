@@ -9,10 +9,12 @@ torch.func, a block of rows at a time.
 Source: Goodfellow (2015), "Efficient per-example gradient computations".
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
@@ -29,7 +31,7 @@ class Call:
     """One call of a linear layer: what went in and what came out."""
 
     layer: nn.Linear
-    inputs: Tensor
+    input: Tensor
     outputs: Tensor
 
 
@@ -48,12 +50,15 @@ class PerSample:
         with torch.enable_grad():
             logits, calls = _recorded(policy, self.observations)
             self.actions = _actions(actions, logits)
-            few = _alone(policy, self.observations, logits)
+            rows, few = _alone(policy, self.observations, logits)
             self.delta = _score_in_logits(logits, self.actions)
             self.factors = None
-            if _are_all(calls, self.parameters, len(logits)):
+            if _are_all(calls, self.parameters, logits):
                 factors = _outer_factors(logits, self.delta, calls)
-                if _add_up(factors, self.parameters, few, self.delta):
+                exact = torch.autograd.grad(
+                    few, self.parameters, self.delta[rows]
+                )
+                if _add_up(factors, self.parameters, rows, exact):
                     self.factors = factors
 
     def matrix(self) -> Tensor:
@@ -66,7 +71,7 @@ class PerSample:
         result = self.delta.new_empty(sum(sizes), n)
         if self.factors is None:
             for rows in _blocks(n):
-                result[:, rows] = self._by_vmap(rows).T
+                result[:, rows] = self._rows(rows).T
             return result.T
         parts = result.split(sizes)
         for parameter, part in zip(self.parameters, parts, strict=True):
@@ -83,7 +88,7 @@ class PerSample:
         """(p,), the mean of the squared scores."""
         n = len(self.actions)
         if self.factors is None:
-            squares = (self._by_vmap(rows) ** 2 for rows in _blocks(n))
+            squares = (self._rows(rows) ** 2 for rows in _blocks(n))
             return sum(each.sum(dim=0) for each in squares) / n
         moments = []
         for parameter in self.parameters:
@@ -93,22 +98,68 @@ class PerSample:
             moments.append(total.ravel() / n)
         return torch.cat(moments)
 
-    def _by_vmap(self, rows: slice) -> Tensor:
+    def _rows(self, rows: slice) -> Tensor:
         """The scores of some rows, (m, p)."""
-        frozen = dict(self.policy.named_buffers())
-        named = {k: v.detach() for k, v in self.policy.named_parameters()}
+        held = tuple(each.detach() for each in self.parameters)
+        batch = self.observations[rows].clone(), self.actions[rows]
+        every = vmap(grad(self._log_prob), in_dims=(None, 0, 0))
+        try:
+            scores = every(held, *batch)
+        except RuntimeError:
+            return self._by_loop(*batch)
+        return torch.cat([each.flatten(1) for each in scores], dim=1)
 
-        def log_prob(
-            parameters: dict[str, Tensor], observation: Tensor, action: Tensor
-        ) -> Tensor:
-            inputs = (observation.unsqueeze(0),)
-            logits = functional_call(self.policy, (parameters, frozen), inputs)
-            return logits.log_softmax(dim=1).gather(1, action.view(1, 1)).sum()
+    def _by_loop(self, observations: Tensor, actions: Tensor) -> Tensor:
+        """A backward pass a row, for what vmap cannot do: (m, p)."""
+        held = tuple(each.detach().requires_grad_() for each in self.parameters)
+        scores = []
+        for row in zip(observations, actions, strict=True):
+            with torch.enable_grad():
+                log_prob = self._log_prob(held, *row)
+            found = torch.autograd.grad(log_prob, held, materialize_grads=True)
+            scores.append(torch.cat([each.flatten() for each in found]))
+        return torch.stack(scores)
 
-        scores = vmap(grad(log_prob), in_dims=(None, 0, 0))(
-            named, self.observations[rows], self.actions[rows]
+    def _log_prob(
+        self,
+        parameters: tuple[Tensor, ...],
+        observation: Tensor,
+        action: Tensor,
+    ) -> Tensor:
+        """log policy(action | observation) with these parameters."""
+        value = dict(zip(self.parameters, parameters, strict=True))
+        places = {name: value[each] for name, each in _places(self.policy)}
+        places |= dict(self.policy.named_buffers())
+        inputs = (observation.unsqueeze(0),)
+        logits = functional_call(self.policy, places, inputs, tie_weights=False)
+        return logits.log_softmax(dim=1).gather(1, action.view(1, 1)).sum()
+
+
+def _places(policy: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Where parameters are; a module that is used twice is one place."""
+    for prefix, module in policy.named_modules():
+        yield from module.named_parameters(
+            prefix, recurse=False, remove_duplicate=False
         )
-        return torch.cat([each.flatten(1) for each in scores.values()], dim=1)
+
+
+def _logits(policy: nn.Module, observations: Tensor) -> Tensor:
+    """policy(observations), of which the policy gets a copy."""
+    state = torch.get_rng_state()
+    try:
+        logits = policy(observations.clone())
+    except Exception as error:
+        raise ValueError(
+            "policy fails on observations of shape "
+            f"{tuple(observations.shape)}, {observations.dtype}: {error}"
+        ) from error
+    if not torch.equal(state, torch.get_rng_state()):
+        raise ValueError(
+            "the logits of a row must depend on its observation alone, got "
+            f"random ones from {policy!r:.80}: switch dropout off with "
+            "policy.eval()"
+        )
+    return logits
 
 
 def _recorded(
@@ -117,14 +168,18 @@ def _recorded(
     """The logits, and every call of a linear layer on the way to them."""
     calls: list[Call] = []
 
-    def record(layer: nn.Module, inputs: tuple, outputs: Tensor) -> None:
-        calls.append(Call(layer, inputs[0], outputs))
+    def record(
+        layer: nn.Module, inputs: tuple, named: dict, outputs: Tensor
+    ) -> None:
+        calls.append(Call(layer, *inputs, **named, outputs=outputs))
 
     with ExitStack() as hooks:
         for layer in policy.modules():
             if type(layer) is nn.Linear:
-                hooks.enter_context(layer.register_forward_hook(record))
-        logits = policy(observations)
+                hooks.enter_context(
+                    layer.register_forward_hook(record, with_kwargs=True)
+                )
+        logits = _logits(policy, observations)
     if not isinstance(logits, Tensor) or not logits.is_floating_point():
         raise TypeError(
             f"policy must return a tensor of logits, got {logits!r}"
@@ -140,18 +195,36 @@ def _recorded(
     return logits, calls
 
 
-def _are_all(calls: list[Call], parameters: list[nn.Parameter], n: int) -> bool:
+def _are_all(
+    calls: list[Call], parameters: list[nn.Parameter], logits: Tensor
+) -> bool:
     """Whether the calls, one a layer, account for every parameter."""
-    owned = [p for call in calls for p in call.layer.parameters()]
+    both = [(call.layer.weight, call.layer.bias) for call in calls]
+    owned = [p for pair in both for p in pair if p is not None]
     return (
         len(owned) == len(parameters)
         and set(owned) == set(parameters)
         and all(p.requires_grad for p in parameters)
         and all(
-            call.inputs.shape[:-1] == (n,) and call.outputs._version == 0
+            call.input.shape[:-1] == (len(logits),)
+            and call.outputs._version == 0
             for call in calls
         )
+        and _used_once(logits, parameters)
     )
+
+
+def _used_once(logits: Tensor, parameters: list[nn.Parameter]) -> bool:
+    """Whether one step of the way to the logits reads each parameter."""
+    uses, seen, ahead = Counter(), set(), [logits.grad_fn]
+    while ahead:
+        for node, _ in ahead.pop().next_functions:
+            if hasattr(node, "variable"):
+                uses[node.variable] += 1
+            elif node is not None and node not in seen:
+                seen.add(node)
+                ahead.append(node)
+    return all(uses[parameter] == 1 for parameter in parameters)
 
 
 def _outer_factors(
@@ -162,7 +235,7 @@ def _outer_factors(
     deltas = torch.autograd.grad(logits, outputs, delta)
     factors = {}
     for call, each in zip(calls, deltas, strict=True):
-        factors[call.layer.weight] = each, call.inputs.detach()
+        factors[call.layer.weight] = each, call.input.detach()
         if call.layer.bias is not None:
             factors[call.layer.bias] = each, None
     return factors
@@ -171,33 +244,38 @@ def _outer_factors(
 def _add_up(
     factors: dict[nn.Parameter, Factors],
     parameters: list[nn.Parameter],
-    few: Tensor,
-    delta: Tensor,
+    rows: Tensor,
+    exact: tuple[Tensor, ...],
 ) -> bool:
-    """Whether the first rows' scores sum to what a backward pass gives: a
-    parameter may be used outside its layer, too.
+    """Whether some rows' scores sum to what a backward pass gives: a hook may
+    have changed what a layer returns.
     """
-    exact = torch.autograd.grad(few, parameters, delta[: len(few)])
     for parameter, total in zip(parameters, exact, strict=True):
         each, inputs = factors[parameter]
-        each = each[: len(few)]
-        ours = each.sum(0) if inputs is None else each.T @ inputs[: len(few)]
+        each = each[rows]
+        ours = each.sum(0) if inputs is None else each.T @ inputs[rows]
         if not _close(ours, total):
             return False
     return True
 
 
-def _alone(policy: nn.Module, observations: Tensor, logits: Tensor) -> Tensor:
-    """The logits of the first rows without the others: they must not move."""
-    few = policy(observations[: max(1, min(4, len(logits) - 1))])
-    if few.shape[1:] != logits.shape[1:] or not _close(few, logits[: len(few)]):
+def _alone(
+    policy: nn.Module, observations: Tensor, logits: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Some rows, last to first, and their logits without the others: they
+    must not move.
+    """
+    last = len(logits) - 1
+    rows = torch.linspace(last, 0, max(1, min(4, last))).long()
+    few = _logits(policy, observations[rows])
+    if few.shape[1:] != logits.shape[1:] or not _close(few, logits[rows]):
         raise ValueError(
             "the logits of a row must depend on its observation alone, got "
-            f"{logits[0].tolist()} among {len(logits)} rows and "
+            f"{logits[-1].tolist()} among {len(logits)} rows and "
             f"{few[0].tolist()} among {len(few)}: switch batch norm and "
             "dropout off with policy.eval()"
         )
-    return few
+    return rows, few
 
 
 def _close(some: Tensor, other: Tensor) -> bool:
@@ -239,23 +317,36 @@ def _observations(observations: ArrayLike, like: Tensor) -> Tensor:
 def _actions(actions: ArrayLike, logits: Tensor) -> Tensor:
     """Whole numbers (n,), from 0 to K - 1."""
     result = _tensor("actions", actions)
-    if result.is_floating_point() or result.dtype == torch.bool:
-        raise TypeError(f"actions must be whole numbers, got {result.dtype}")
+    if (
+        result.dtype == torch.bool
+        or result.dtype.is_floating_point
+        or result.is_complex()
+    ):
+        raise TypeError(
+            f"actions must be whole numbers, got {result.dtype} "
+            f"of shape {tuple(result.shape)}"
+        )
     if result.shape != logits.shape[:1]:
         raise ValueError(
             f"actions must have shape ({len(logits)},), one for each "
             f"observation, got {tuple(result.shape)}"
         )
+    result = result.long()
     wrong = (result < 0) | (result >= logits.shape[1])
     if wrong.any():
         raise ValueError(
             f"actions must be from 0 to {logits.shape[1] - 1}, "
             f"got {result[wrong][0].item()}"
         )
-    return result.long().to(logits.device)
+    return result.to(logits.device)
 
 
 def _tensor(name: str, value: ArrayLike) -> Tensor:
+    if np.ma.isMaskedArray(value):
+        raise TypeError(
+            f"{name} is a masked array of shape {value.shape}, "
+            "its mask would be lost"
+        )
     try:
         return torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError) as error:

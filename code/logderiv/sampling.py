@@ -18,7 +18,13 @@ from numpy.typing import ArrayLike
 
 from logderiv import checks
 from logderiv.checks import Floats, Payoff
-from logderiv.estimate import Estimate, RunningMoments, blocks, estimate_of
+from logderiv.estimate import (
+    SUMMED_ROUNDING,
+    Estimate,
+    RunningMoments,
+    blocks,
+    estimate_of,
+)
 from logderiv.identity import (
     Exponential,
     Family,
@@ -144,7 +150,8 @@ def _estimate(total: Floats, squares: Floats, n: int) -> Estimate:
             "are too large for floats"
         )
     mean = total / n
-    return estimate_of(mean, squares - n * mean**2, n, calls=n, n=n)
+    spread = squares - n * mean**2
+    return estimate_of(mean, spread, SUMMED_ROUNDING, n, calls=n, n=n)
 
 
 def _scored_sample(
@@ -174,7 +181,8 @@ def _sample(dist: Scored, m: int, rng: np.random.Generator) -> np.ndarray:
 
 def _check_source(dist: object, rng: object) -> None:
     """Refuse what cannot be sampled."""
-    if not (hasattr(dist, "sample") and hasattr(dist, "score")):
+    methods = (getattr(dist, name, None) for name in ("sample", "score"))
+    if isinstance(dist, type) or not all(map(callable, methods)):
         raise TypeError(f"dist must have sample and score, got {dist!r}")
     checks.generator(rng)
 
@@ -251,7 +259,7 @@ def _group_size(group: object, baseline: Baseline, n: int) -> int:
     """How many samples share a leave-one-out baseline."""
     if baseline != "leave-one-out":
         raise ValueError(
-            f"group = {group} goes with baseline 'leave-one-out' only, "
+            f"group = {group!r} goes with baseline 'leave-one-out' only, "
             f"got baseline {baseline!r}"
         )
     group = checks.whole("group", group, 2)
@@ -319,7 +327,9 @@ def pathwise(
     moments = RunningMoments()
     for m in blocks(n, len(dist.parameters)):
         x = dist.sample(m, rng)
-        slope = checks.array("derivative(x)", derivative(x.copy()), x.shape)
+        slope = checks.array(
+            "derivative(x)", derivative(x.copy()), x.shape, True
+        )
         if not moments.count:
             _same_slope(f, x[:8], slope[:8])
         moments.add(dist.path(x, slope))
@@ -329,10 +339,16 @@ def pathwise(
 def _same_slope(f: Payoff, x: Floats, slope: Floats) -> None:
     """Hold ``slope`` against differences of f on a few samples together."""
     step = 1e-5 * np.minimum(np.abs(x), x.std(axis=0))
-    high, low = checks.payoff(f, x + step), checks.payoff(f, x - step)
+    high, low = (
+        checks.bounded("f(x)", checks.payoff(f, x + move))
+        for move in (step, -step)
+    )
     want = high - low
     got = 2 * (slope * step).reshape(len(x), -1).sum(axis=1)
-    size = np.linalg.norm
+
+    def size(change: Floats) -> float:
+        return np.abs(change).max()
+
     rounding = 1e-14 * (size(high) + size(low))
     if size(want - got) > 1e-3 * (size(want) + size(got)) + rounding:
         row = int(np.abs(want - got).argmax())
@@ -422,8 +438,9 @@ def _paired(
         terms = np.empty((m, len(splits)))
         for j, split in enumerate(splits):
             plus, minus = split.draw(m, rng, coupled)
-            difference = checks.payoff(f, plus) - checks.payoff(f, minus)
-            terms[:, j] = split.constant * difference
+            high, low = checks.payoff(f, plus), checks.payoff(f, minus)
+            with np.errstate(over="ignore"):
+                terms[:, j] = split.constant * (high - low)
         moments.add(terms)
     return moments.estimate(n, calls=2 * n * len(splits))
 

@@ -68,9 +68,10 @@ def dice(log_prob: Tensor, weight: Tensor) -> Tensor:
 def _check_shapes(log_prob: Tensor, weight: Tensor) -> None:
     for name, value in (("log_prob", log_prob), ("weight", weight)):
         if not isinstance(value, Tensor) or not value.is_floating_point():
+            kind = getattr(value, "dtype", None)
             raise TypeError(
                 f"{name} must be a floating-point tensor, got "
-                f"{type(value).__name__} of {getattr(value, 'dtype', value)}"
+                f"{type(value).__name__} of {kind}: {value!r:.80}"
             )
     if log_prob.shape != weight.shape:
         raise ValueError(
@@ -94,7 +95,8 @@ def _finite(terms: Tensor, log_prob: Tensor, weight: Tensor) -> Tensor:
             bad = value[~torch.isfinite(value)][0].item()
             raise ValueError(f"{name} must be finite, got {bad}")
     raise ValueError(
-        f"the terms sum to {mean.item()}: weights up to "
+        f"the terms sum to {mean.item()}: log_prob up to "
+        f"{log_prob.abs().max().item():.3g} and weight up to "
         f"{weight.abs().max().item():.3g} are too large for {weight.dtype}"
     )
 

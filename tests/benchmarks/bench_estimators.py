@@ -22,6 +22,9 @@ from logderiv.surrogate import (
 )
 
 BASELINES = [None, "leave-one-out"]
+SURROGATE = (
+    "Gradient by surrogate, float32, in blocks, over drawing the numbers"
+)
 
 
 def square(x: np.ndarray) -> np.ndarray:
@@ -52,8 +55,9 @@ def test_gaussian(ratio, count: int, size: int, baseline: str | None) -> None:
     if size > 1:
         dist = Gaussian(np.ones(size), np.full(size, 1.1))
     ratio(
-        f"score_function, Gaussian, D = {size}, n D = {count:.0e}, "
-        f"baseline {baseline}",
+        "score_function, Gaussian, over drawing the normal numbers",
+        f"D = {size}, baseline {baseline}",
+        f"n·D = {count:.0e}",
         lambda: score_function(square, dist, count // size, rng, baseline),
         lambda: draw_normal(rng, count),
         target=1.8,
@@ -96,8 +100,9 @@ def test_categorical(
     payoffs = rng.random(size)
     table, n = AliasTable(dist.probabilities), 10**6
     ratio(
-        f"score_function, Categorical, K = {size}, n = {n:.0e}, "
-        f"baseline {baseline}; over {name}",
+        "score_function, Categorical, n = 1e6",
+        f"K = {size}, baseline {baseline}",
+        f"over {name}",
         lambda: score_function(lambda x: payoffs[x], dist, n, rng, baseline),
         lambda: floor(table, rng, n),
         target=1.5 if baseline is None else 2.0,
@@ -124,7 +129,9 @@ def test_surrogate(ratio, size: int, count: int) -> None:
     mean = torch.ones(size, requires_grad=True)
     n = count // size
     ratio(
-        f"surrogate in blocks, float32, D = {size}, n D = {count:.0e}",
+        SURROGATE,
+        f"D = {size}",
+        f"n·D = {count:.0e}",
         lambda: surrogate_gradient(mean, n),
         lambda: [torch.randn(m, size) for m in rows(n, size)],
         target=5,
@@ -143,9 +150,12 @@ def backward_loop(mean: Tensor, n: int) -> None:
 
 @pytest.mark.parametrize("size", [10, 1000])
 def test_a_backward_pass_for_each_sample(ratio, size: int) -> None:
-    mean, n = torch.ones(size, requires_grad=True), 1000
+    mean = torch.ones(size, requires_grad=True)
+    n = 10**5 // size
     ratio(
-        f"peer: one backward pass a sample, D = {size}, n = {n}",
+        SURROGATE,
+        f"D = {size}, peer: a backward pass a sample",
+        f"n·D = {n * size:.0e}",
         lambda: backward_loop(mean, n),
         lambda: [torch.randn(m, size) for m in rows(n, size)],
     )
@@ -188,7 +198,9 @@ def test_scores_of_a_policy(
 ) -> None:
     policy, states, actions = mlp()
     ratio(
-        f"{name}, MLP 4-64-2, 10 000 states, over its forward pass",
+        "Scores of an MLP 4-64-2, 10 000 states",
+        name,
+        "over its forward pass",
         partial(scores, policy, states, actions),
         lambda: policy(states),
         target,
@@ -223,7 +235,9 @@ def test_memory(benchmark) -> None:
     small = peak_mib(10**6)
     large = benchmark.pedantic(peak_mib, args=(10**9,), rounds=1)
     benchmark.extra_info.update(
-        of=f"peak memory at n = 1e9, {large:.0f} MiB, over that at n = 1e6",
+        group="Peak memory of a process that makes one estimate",
+        row=f"n = 1e9: {large:.0f} MiB",
+        column="over n = 1e6",
         ratio=large / small,
         low=large / small,
         high=large / small,

@@ -12,7 +12,7 @@ SECONDS_A_ROUND = 0.05
 
 torch.set_num_threads(1)
 
-Ratio = Callable[[str, Callable[[], object], Callable[[], object]], None]
+Ratio = Callable[..., None]
 
 
 def cpu_seconds(run: Callable[[], object], times: int) -> float:
@@ -22,23 +22,30 @@ def cpu_seconds(run: Callable[[], object], times: int) -> float:
     return time.process_time() - start
 
 
+def repeats(run: Callable[[], object]) -> int:
+    """How often to run it in a round; the first run is not timed."""
+    run()
+    return max(1, round(SECONDS_A_ROUND / max(cpu_seconds(run, 1), 1e-6)))
+
+
 @pytest.fixture
 def ratio(benchmark) -> Ratio:
-    """ratio(of, run, floor, target): CPU time of run over that of floor.
+    """ratio(group, row, column, run, floor, target): CPU time of run over
+    that of floor, to stand in that row and column of the group's table.
 
     Both run in turns, floor first, so that a slow second of the machine
     meets both; the median of the quotients is what counts.
     """
 
     def measure(
-        of: str,
+        group: str,
+        row: str,
+        column: str,
         run: Callable[[], object],
         floor: Callable[[], object],
         target: float | None = None,
     ) -> None:
-        run()
-        once = max(cpu_seconds(floor, 1), 1e-6)
-        times = max(1, round(SECONDS_A_ROUND / once))
+        times, floor_times = repeats(run), repeats(floor)
         floors: list[float] = []
 
         def rounds() -> None:
@@ -47,13 +54,20 @@ def ratio(benchmark) -> Ratio:
 
         benchmark.pedantic(
             rounds,
-            setup=lambda: floors.append(cpu_seconds(floor, times)),
+            setup=lambda: floors.append(cpu_seconds(floor, floor_times)),
             rounds=ROUNDS,
         )
-        quotients = np.array(benchmark.stats.stats.data) / floors
+        seconds = np.array(benchmark.stats.stats.data) / times
+        quotients = seconds / (np.array(floors) / floor_times)
         low, middle, high = np.quantile(quotients, [0.25, 0.5, 0.75])
         benchmark.extra_info.update(
-            of=of, ratio=middle, low=low, high=high, target=target
+            group=group,
+            row=row,
+            column=column,
+            ratio=middle,
+            low=low,
+            high=high,
+            target=target,
         )
 
     return measure

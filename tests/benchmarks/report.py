@@ -28,9 +28,9 @@ def table(measured: dict) -> dict:
 
 
 def row(found: dict) -> dict:
-    """What was measured, the median ratio, its quartiles, the target."""
+    """Where it stands, the median ratio, its quartiles, the target."""
     rounded = {key: round(found[key], 3) for key in ("ratio", "low", "high")}
-    return {"of": found["of"], **rounded, "target": found["target"]}
+    return {**found, **rounded}
 
 
 def text(table: dict) -> str:
@@ -43,8 +43,9 @@ def text(table: dict) -> str:
     for each in table["rows"]:
         quartiles = f"{each['low']:.2f} to {each['high']:.2f}"
         target = each["target"] or ""
+        what = f"{each['group']}: {each['row']}, {each['column']}"
         lines.append(
-            f"{each['ratio']:9.2f} {quartiles:>19} {target:>7}  {each['of']}"
+            f"{each['ratio']:9.2f} {quartiles:>19} {target:>7}  {what}"
         )
     return "\n".join(lines)
 
