@@ -276,3 +276,11 @@ def test_the_probabilities_are_left_alone() -> None:
     before = p.copy()
     AliasTable(p)
     assert np.array_equal(p, before)
+
+
+def test_a_uniform_on_the_edge_belongs_to_the_outcome_above() -> None:
+    """Uniforms are from [0, 1): 0 is no draw of an arm without a chance."""
+    assert Categorical([-1e6, 0.0]).transform(np.zeros(1)).tolist() == [1]
+    halves = Categorical([0.0, 0.0]).transform(np.array([0.0, 0.5]))
+    assert halves.tolist() == [0, 1]
+    assert Bernoulli(0.0).transform(np.array([0.0, 0.5])).tolist() == [1, 0]

@@ -139,7 +139,7 @@ def test_rounding_is_called_no_variance() -> None:
     """Of sums of squares as they come out of a subtraction."""
     mean, count = np.array([2.0, 2.0, 0.0]), 1000
     spread = count * np.array([4e-16, 4e-3, 4e-16])
-    got = estimate_of(mean, spread, count, calls=count, n=count)
+    got = estimate_of(mean, spread, 1e-13, count, calls=count, n=count)
     assert got.variance[0] == 0
     assert np.allclose(got.variance[1:], spread[1:] / 999)
 
