@@ -102,7 +102,7 @@ def bounded(name: str, value: Floats) -> Floats:
 
 
 def pretty(shape: tuple) -> str:
-    """A shape for an error message: None prints as n."""
+    """A shape for an error message: None prints as ?."""
     inside = ", ".join("?" if size is None else str(size) for size in shape)
     return f"({inside},)" if len(shape) == 1 else f"({inside})"
 
@@ -144,7 +144,7 @@ def probabilities(name: str, value: ArrayLike, shape: tuple) -> Floats:
 def payoff(f: Payoff, x: np.ndarray) -> Floats:
     """f(x) as finite floats of shape (n,), for n samples x."""
     raw = _reals("f(x)", function("f", f)(x.copy()))
-    values = raw.astype(float, copy=False)
+    values = raw.astype(float)
     if values.shape != x.shape[:1]:
         raise ValueError(
             f"f must map samples {x.shape} to payoffs {x.shape[:1]}, "

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from logderiv import checks
 from logderiv.checks import Floats, Payoff
 from logderiv.estimate import Estimate
-from logderiv.expectation import gradient
+from logderiv.expectation import expectation, gradient
 from logderiv.identity import Family
 from logderiv.sampling import (
     finite_difference,
@@ -47,7 +47,9 @@ class Row:
 
     @property
     def price(self) -> float:
-        """variance * calls, summed over the parameters."""
+        """variance * calls, summed over the parameters; nan without one."""
+        if self.estimate is None:
+            return np.nan
         return float(self.estimate.variance_times_calls.sum())
 
 
@@ -65,8 +67,16 @@ class Comparison:
 
     @property
     def least(self) -> float:
-        """The lowest price of an estimate that is right."""
-        return min(row.price for row in self.rows if row.right)
+        """The lowest price of an estimate that is right, nan if none is."""
+        return min(
+            (row.price for row in self.rows if row.right), default=np.nan
+        )
+
+    def ratio(self, row: Row) -> float:
+        """The price of a row over the least."""
+        if row.price == self.least:
+            return 1.0
+        return row.price / self.least if self.least else np.inf
 
     @property
     def best(self) -> list[str]:
@@ -80,7 +90,18 @@ class Comparison:
     def __str__(self) -> str:
         """A line an estimator: variance * calls, against the least, verdict."""
         lines = [f"{'':28}{'variance × calls':>17}{'× least':>9}  right?"]
-        return "\n".join(lines + [_line(row, self.least) for row in self.rows])
+        return "\n".join(lines + [self._line(row) for row in self.rows])
+
+    def _line(self, row: Row) -> str:
+        if row.estimate is None:
+            return f"{row.name:28}  refused: {row.note}"
+        start = f"{row.name:28}{row.price:17.3g}"
+        if row.right:
+            return f"{start}{two_digits(self.ratio(row)):>9}  yes"
+        verdict = f"no, off by {row.errors:.0f} standard errors"
+        if np.isinf(row.errors):
+            verdict = "no, and its standard error is 0"
+        return f"{start}{'':9}  {verdict}"
 
 
 def compare(
@@ -117,7 +138,11 @@ def compare(
     if derivative is not None:
         checks.function("derivative", derivative)
     every = _estimators(f, dist, n, rng, step, derivative)
-    rows = (_row(name, run, exact) for name, run in every)
+    scale = expectation(
+        lambda x: np.abs(checks.payoff(f, x)[:, None] * dist.score(x)).max(1),
+        dist,
+    )
+    rows = (_row(name, run, exact, 1e-9 * scale) for name, run in every)
     return Comparison(exact, tuple(rows))
 
 
@@ -133,25 +158,30 @@ def _estimators(
     common = f, dist, n, rng
     score = partial(score_function, *common)
     yield "score function", score
-    yield "  leave-one-out baseline", partial(score, "leave-one-out")
-    yield "  optimal baseline", partial(score, "optimal")
+    yield "  leave-one-out baseline", partial(score, baseline="leave-one-out")
+    yield "  optimal baseline", partial(score, baseline="optimal")
     measure = partial(measure_valued, *common)
     yield "measure-valued, coupled", measure
     yield "measure-valued, independent", partial(measure, coupled=False)
     difference = partial(finite_difference, *common, step)
     yield "difference, common noise", difference
-    yield "difference, independent", partial(difference, False)
+    yield (
+        "difference, independent",
+        partial(difference, common_random_numbers=False),
+    )
     if derivative is not None:
         yield "pathwise", partial(pathwise, *common, derivative)
 
 
-def _row(name: str, run: Callable[[], Estimate], exact: Floats) -> Row:
+def _row(
+    name: str, run: Callable[[], Estimate], exact: Floats, rounding: float
+) -> Row:
     try:
         estimate = run()
     except (TypeError, ValueError) as error:
         return Row(name, None, note=str(error))
     off = np.abs(estimate.gradient - exact)
-    off[off <= 1e-9 * np.abs(exact).max()] = 0.0
+    off[off <= rounding] = 0.0
     noise = estimate.standard_error
     wrong = np.where(off > 0, np.inf, 0.0)
     errors = np.divide(off, noise, out=wrong, where=noise > 0)
@@ -163,17 +193,3 @@ def two_digits(ratio: float) -> str:
     if ratio < 10 or np.isinf(ratio):
         return f"{ratio:.1f}"
     return f"{float(f'{ratio:.2g}'):,.0f}"
-
-
-def _line(row: Row, least: float) -> str:
-    if row.estimate is None:
-        return f"{row.name:28}  refused: {row.note}"
-    if not row.right:
-        verdict = f"no, off by {row.errors:.0f} standard errors"
-        if np.isinf(row.errors):
-            verdict = "no, and its standard error is 0"
-        return f"{row.name:28}{row.price:17.3g}{'':9}  {verdict}"
-    ratio = 1.0 if row.price == least else np.inf
-    if least:
-        ratio = row.price / least
-    return f"{row.name:28}{row.price:17.3g}{two_digits(ratio):>9}  yes"

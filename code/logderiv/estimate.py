@@ -11,10 +11,6 @@ from logderiv.checks import Floats
 # Numbers in a block: a few arrays of that size fit a processor's cache.
 BLOCK = 32_768
 
-# Of n * mean^2: a spread of the terms that is smaller is rounding, where they
-# are averaged first, and where their squares are summed.
-CENTRED_ROUNDING, SUMMED_ROUNDING = 1e-28, 1e-13
-
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
@@ -23,8 +19,9 @@ class Estimate:
     Attributes:
         gradient: (p,), the mean of the terms.
         variance: (p,), sample variance (ddof 1) of the terms averaged.
-        standard_error: (p,), of ``gradient``; for "leave-one-out" without
-            groups and for "optimal", whose terms share samples, as n grows.
+        standard_error: (p,), of ``gradient``. The terms of "leave-one-out"
+            without groups and of "optimal" share samples: there it is too
+            small while n is small (f = x: by 29 % at n = 2, 6 % at n = 5).
         calls: how many values of f, or of its derivative, were used.
         n: how many samples were drawn, or pairs of samples a parameter.
     """
@@ -52,22 +49,6 @@ class Estimate:
         return self.standard_error**2 * self.calls
 
 
-def estimate_of(
-    mean: Floats,
-    spread: Floats,
-    rounding: float,
-    count: int,
-    calls: int,
-    n: int,
-) -> Estimate:
-    """The Estimate of ``count`` terms with this mean and sum of squared
-    deviations from it.
-    """
-    real = spread > rounding * count * mean**2
-    variance = np.where(real, spread, 0.0) / (count - 1)
-    return Estimate(mean, variance, np.sqrt(variance / count), calls, n)
-
-
 def blocks(n: int, width: int, unit: int = 1) -> Iterator[int]:
     """Sizes that sum to n: whole units of samples of ``width`` numbers."""
     size = max(1, BLOCK // (width * unit)) * unit
@@ -78,27 +59,47 @@ def blocks(n: int, width: int, unit: int = 1) -> Iterator[int]:
 class RunningMoments:
     """Mean and variance of rows that arrive in blocks.
 
+    The first row is taken from all, so that equal rows have no variance.
+
     Source: Chan, Golub and LeVeque (1983).
     """
 
     def __init__(self) -> None:
         self.count = 0
+        self.pivot: Floats | float = 0.0
         self.mean: Floats | float = 0.0
         self.squares: Floats | float = 0.0
+        self.size: Floats | float = 0.0
 
-    def add(self, terms: Floats) -> None:
-        """Take (m, p) further terms in."""
+    def add(self, terms: Floats, size: Floats | None = None) -> None:
+        """Take (m, p) further terms in.
+
+        Args:
+            terms: (m, p).
+            size: (p,), of the numbers whose rounding is in the terms, where
+                these are not the terms themselves.
+        """
         checks.bounded("a term of the estimate", terms)
-        size, mean = len(terms), terms.mean(axis=0)
-        total = self.count + size
+        if not self.count:
+            self.pivot = terms[0].copy()
+        size = np.abs(terms).max(axis=0) if size is None else size
+        self.size = np.maximum(self.size, size)
+        terms = terms - self.pivot
+        added, mean = len(terms), terms.mean(axis=0)
+        total = self.count + added
         change = mean - self.mean
         self.squares += ((terms - mean) ** 2).sum(axis=0)
-        self.squares += change**2 * (self.count * size / total)
-        self.mean += change * (size / total)
+        self.squares += change**2 * (self.count * added / total)
+        self.mean += change * (added / total)
         self.count = total
 
     def estimate(self, n: int, calls: int) -> Estimate:
-        """The Estimate whose independent terms have been added."""
-        return estimate_of(
-            self.mean, self.squares, CENTRED_ROUNDING, self.count, calls, n
-        )
+        """The Estimate whose independent terms have been added.
+
+        A standard error below the rounding of the terms is called 0.
+        """
+        variance = self.squares / (self.count - 1)
+        error = np.sqrt(variance / self.count)
+        real = error > np.finfo(float).eps * self.size
+        mean = self.pivot + self.mean
+        return Estimate(mean, variance * real, error * real, calls, n)

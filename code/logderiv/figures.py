@@ -357,14 +357,14 @@ def variances(panels: Sequence[Panel], message: str) -> Plot:
 def prices(comparisons: Mapping[str, Comparison]) -> Plot:
     """A column a problem, a row an estimator: its price over the least."""
     figure, [axes] = _plot(height=3.8)
-    names = [row.name.strip() for row in next(iter(comparisons.values())).rows]
-    for column, comparison in enumerate(comparisons.values()):
-        found = {row.name.strip(): row for row in comparison.rows}
-        for place, name in enumerate(names):
-            _price(axes, column, place, found.get(name), comparison.least)
+    every = list(comparisons.values())
+    names = list(dict.fromkeys(row.name for one in every for row in one.rows))
+    for column, comparison in enumerate(every):
+        for row in comparison.rows:
+            _price(axes, column, names.index(row.name), row, comparison)
     axes.set(xlim=(-0.5, len(comparisons) - 0.5), ylim=(len(names) - 0.5, -0.5))
     axes.set_xticks(range(len(comparisons)), comparisons)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [name.strip() for name in names])
     axes.tick_params(length=0, top=False, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
     axes.grid(visible=False)
@@ -373,17 +373,18 @@ def prices(comparisons: Mapping[str, Comparison]) -> Plot:
 
 
 def _price(
-    axes: Axes, column: int, place: int, row: Row | None, least: float
+    axes: Axes, column: int, place: int, row: Row, comparison: Comparison
 ) -> None:
     """One cell: the darker, the dearer."""
-    if row is None or row.estimate is None:
-        words, depth, color = "refuses", 0.0, GREY
+    depth, color = 0.0, GREY
+    if row.estimate is None:
+        words = "refuses"
     elif not row.right:
-        words, depth, color = "wrong", 0.0, RED
+        words, color = "wrong", RED
     else:
-        ratio = row.price / least
+        ratio = comparison.ratio(row)
         words = two_digits(ratio)
-        depth = np.log10(ratio) / 5
+        depth = min(np.log10(ratio) / 5, 1.0)
         color = "white" if depth > 0.6 else "black"
     shade = matplotlib.colormaps["Blues"](0.85 * depth)
     axes.add_patch(

@@ -20,9 +20,12 @@ from logderiv import checks
 from logderiv.alias import AliasTable
 from logderiv.checks import Floats
 
+# From weights (m, n) to their sums, (m,), and weights @ score above
+# weights @ score^2, (2, m, p).
 ScoreSums = Callable[[Floats], tuple[Floats, Floats]]
 
 LARGEST_SAMPLED, LARGEST_TABULATED = 1e15, 1e10
+LEAST_SPREAD = 1e-12
 
 
 def _samples(x: ArrayLike, shape: tuple = (None,)) -> Floats:
@@ -71,22 +74,6 @@ class Family(ABC):
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """n independent draws, shape (n,) or (n, D)."""
         return self.transform(self.noise(n, rng))
-
-    def scored_sample(
-        self, n: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, ScoreSums]:
-        """n draws x, and the weighted sums of their scores.
-
-        Args:
-            n: number of draws, >= 1.
-            rng: source of randomness.
-        Returns:
-            x, (n, ...), and a function of weights (m, n). It returns their
-            sums, (m,), and weights @ score(x) above weights @ score(x)^2,
-            (2, m, p).
-        """
-        x = self.sample(n, rng)
-        return x, score_sums(self.score(x))
 
     def _set(self, **parameters: float | Floats) -> None:
         """Store checked parameters; arrays cannot be written to any more."""
@@ -212,13 +199,18 @@ class Categorical(Family):
 
     def transform(self, noise: Floats) -> np.ndarray:
         """The first a whose cumulative probability exceeds the noise."""
-        below = np.cumsum(self.probabilities)[:-1]
-        return np.searchsorted(below, noise, side="right")
+        return np.searchsorted(self._below, noise, side="right")
+
+    @cached_property
+    def _below(self) -> Floats:
+        return np.cumsum(self.probabilities)[:-1]
 
     def scored_sample(
         self, n: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, ScoreSums]:
-        """As `Family.scored_sample`; x is counted, there is no (n, K) array."""
+        """n draws x, (n,), and the weighted sums of their scores: x is only
+        counted, there is no (n, K) array.
+        """
         x = self.sample(n, rng)
         return x, partial(self._score_sums, x)
 
@@ -245,8 +237,10 @@ class Categorical(Family):
         x = _samples(x)
         last = len(self.logits) - 1
         x = _inside(x, self._support(x), f"{{0, ..., {last}}}")
-        unit = np.eye(last + 1)[x.astype(np.int64)] == 1
-        return np.where(unit, self._others, -self.probabilities)
+        arm = x.astype(np.int64)
+        score = np.tile(-self.probabilities, (len(x), 1))
+        score[np.arange(len(x)), arm] = self._others[arm]
+        return score
 
     def fisher(self) -> Floats:
         """E[score score^T], shape (K, K)."""
@@ -275,9 +269,10 @@ class Gaussian(Family):
 
     Args:
         mean: a finite real number, or (D,) of them.
-        std: the same shape as mean, > 0.
+        std: the same shape as mean, from 1e-150, and not lost in the rounding
+            of mean.
     Raises:
-        TypeError, ValueError: not finite, std <= 0, or unequal lengths.
+        TypeError, ValueError: not finite, std too small, unequal lengths.
     """
 
     mean: float | Floats
@@ -288,22 +283,30 @@ class Gaussian(Family):
             mean = checks.real("mean", self.mean)
             std = checks.real("std", self.std, positive=True)
         else:
-            shapes = [
-                checks.numbers(name, getattr(self, name)).shape
-                for name in ("mean", "std")
-            ]
-            if shapes[0] != shapes[1]:
-                raise ValueError(
-                    "mean and std must have one shape, "
-                    f"got {shapes[0]} and {shapes[1]}"
-                )
-            mean = checks.array("mean", self.mean, (None,))
-            std = checks.array("std", self.std, mean.shape)
-            if not (std >= checks.SMALLEST).all():
-                raise ValueError(
-                    f"std must be at least {checks.SMALLEST:g}, got {std.min()}"
-                )
+            mean, std = self._lists()
+        if (std < LEAST_SPREAD * np.abs(mean)).any():
+            raise ValueError(
+                f"std = {std} is lost in the rounding of mean = {mean}"
+            )
         self._set(mean=mean, std=std)
+
+    def _lists(self) -> tuple[Floats, Floats]:
+        mean, std = (
+            checks.numbers(name, getattr(self, name))
+            for name in ("mean", "std")
+        )
+        if mean.shape != std.shape:
+            raise ValueError(
+                "mean and std must have one shape, "
+                f"got {mean.shape} and {std.shape}"
+            )
+        mean = checks.array("mean", self.mean, (None,))
+        std = checks.array("std", self.std, (None,))
+        if not (std >= checks.SMALLEST).all():
+            raise ValueError(
+                f"std must be at least {checks.SMALLEST:g}, got {std.min()}"
+            )
+        return mean, std
 
     @property
     def _event(self) -> tuple[int, ...]:
@@ -338,8 +341,10 @@ class Gaussian(Family):
 
     def log_prob(self, x: ArrayLike) -> Floats:
         """log p(x), summed over coordinates, shape (n,)."""
-        z = self._standardised(x)
-        terms = -0.5 * z**2 - np.log(self.std) - 0.5 * np.log(2 * np.pi)
+        with np.errstate(over="ignore"):
+            z = self._standardised(x)
+            power = z**2
+        terms = -0.5 * power - np.log(self.std) - 0.5 * np.log(2 * np.pi)
         return terms.sum(axis=1) if self._event else terms
 
     def score(self, x: ArrayLike) -> Floats:
@@ -349,13 +354,17 @@ class Gaussian(Family):
         """
         x = _samples(x, (None, *self._event))
         x = _inside(x, np.isfinite(x), "the finite numbers")
-        z = self._standardised(x)
-        return np.column_stack([z / self.std, (z**2 - 1) / self.std])
+        with np.errstate(over="ignore"):
+            z = self._standardised(x)
+            score = np.column_stack([z / self.std, (z**2 - 1) / self.std])
+        return checks.bounded("the score", score)
 
     def scored_sample(
         self, n: int, rng: np.random.Generator
     ) -> tuple[Floats, ScoreSums]:
-        """As `Family.scored_sample`, in few passes: the noise is z."""
+        """n draws x, (n, ...), and the weighted sums of their scores, in few
+        passes: the noise is z.
+        """
         noise = self.noise(n, rng)
         return self.transform(noise), partial(self._score_sums, noise)
 
@@ -399,7 +408,8 @@ class Poisson(Family):
     Fisher information = 1 / rate
 
     Args:
-        rate: a finite real number > 0, the mean.
+        rate: a real number from 1e-150 to 1e150, the mean; up to 1e15 for
+            ``sample`` and 1e10 for ``transform``.
     Raises:
         TypeError, ValueError: rate is not a finite number > 0.
     """
@@ -428,11 +438,16 @@ class Poisson(Family):
 
     def transform(self, noise: Floats) -> np.ndarray:
         """The first count whose cumulative probability exceeds the noise."""
+        first, below = self._below
+        return first + np.searchsorted(below, noise, side="right")
+
+    @cached_property
+    def _below(self) -> tuple[int, Floats]:
+        """The first count that can come up, and cumulated probabilities."""
         self._check_rate(LARGEST_TABULATED)
         reach = 12 * np.sqrt(self.rate) + 60
         first = max(0, int(self.rate - reach))
-        below = pdtr(np.arange(first, int(self.rate + reach)), self.rate)
-        return first + np.searchsorted(below, noise, side="right")
+        return first, pdtr(np.arange(first, int(self.rate + reach)), self.rate)
 
     def _support(self, x: np.ndarray) -> np.ndarray:
         return (x >= 0) & (x == np.floor(x)) & np.isfinite(x)
@@ -449,7 +464,9 @@ class Poisson(Family):
         """x / rate - 1, shape (n, 1). Raises ValueError off 0, 1, 2, ..."""
         x = _samples(x)
         x = _inside(x, self._support(x), "{0, 1, 2, ...}")
-        return (x / self.rate - 1.0)[:, None]
+        with np.errstate(over="ignore"):
+            score = x / self.rate - 1.0
+        return checks.bounded("the score", score[:, None])
 
     def fisher(self) -> Floats:
         """E[score score^T], shape (1, 1)."""
@@ -464,7 +481,7 @@ class Exponential(Family):
     Fisher information = 1 / rate^2
 
     Args:
-        rate: a finite real number > 0, one over the mean.
+        rate: a real number from 1e-150 to 1e150, one over the mean.
     Raises:
         TypeError, ValueError: rate is not a finite number > 0.
     """

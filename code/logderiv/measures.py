@@ -94,13 +94,11 @@ def _(dist: Categorical) -> list[Split]:
 def _arm_and_rest(dist: Categorical, arm: int) -> Pair:
     """The arm itself, and a draw from the others."""
     others = np.delete(np.arange(len(dist.logits)), arm)
+    rest = Categorical(dist.logits[others]) if len(others) else None
 
     def pair(m: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         plus = np.full(m, arm)
-        if not len(others):
-            return plus, plus
-        rest = Categorical(dist.logits[others])
-        return plus, others[rest.sample(m, rng)]
+        return plus, others[rest.sample(m, rng)] if rest else plus
 
     return pair
 

@@ -47,7 +47,7 @@ class PerSample:
         self.parameters = _parameters(policy)
         self.policy = policy
         self.observations = _observations(observations, self.parameters[0])
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
             logits, calls = _recorded(policy, self.observations)
             self.actions = _actions(actions, logits)
             rows, few = _alone(policy, self.observations, logits)
@@ -189,6 +189,13 @@ def _recorded(
             f"policy must map observations {tuple(observations.shape)} to "
             f"logits ({len(observations)}, K), got {tuple(logits.shape)}"
         )
+    if not logits.requires_grad and any(
+        each.requires_grad for each in policy.parameters()
+    ):
+        raise ValueError(
+            f"the logits {tuple(logits.shape)} are cut off from the parameters "
+            f"of {policy!r:.80}: no detach, no torch.no_grad"
+        )
     if not torch.isfinite(logits).all():
         bad = logits[~torch.isfinite(logits)][0].item()
         raise ValueError(f"policy must return finite logits, got {bad}")
@@ -268,7 +275,10 @@ def _alone(
     last = len(logits) - 1
     rows = torch.linspace(last, 0, max(1, min(4, last))).long()
     few = _logits(policy, observations[rows])
-    if few.shape[1:] != logits.shape[1:] or not _close(few, logits[rows]):
+    among = logits[rows]
+    if few.shape != among.shape or not (
+        _close(few, among) and _close(few.log_softmax(1), among.log_softmax(1))
+    ):
         raise ValueError(
             "the logits of a row must depend on its observation alone, got "
             f"{logits[-1].tolist()} among {len(logits)} rows and "

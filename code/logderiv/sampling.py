@@ -9,7 +9,7 @@ Every one returns an `Estimate`: the gradient never comes without its standard
 error. Samples are drawn, used and forgotten block by block.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,14 +18,9 @@ from numpy.typing import ArrayLike
 
 from logderiv import checks
 from logderiv.checks import Floats, Payoff
-from logderiv.estimate import (
-    SUMMED_ROUNDING,
-    Estimate,
-    RunningMoments,
-    blocks,
-    estimate_of,
-)
+from logderiv.estimate import Estimate, RunningMoments, blocks
 from logderiv.identity import (
+    Categorical,
     Exponential,
     Family,
     Gaussian,
@@ -36,6 +31,9 @@ from logderiv.measures import Split, central_difference, weak_derivative
 
 BASELINES = ("leave-one-out", "optimal")
 Baseline = float | str | None
+
+# Of n * mean^2: a spread that is smaller is the rounding of sums of squares.
+ROUNDING = 1e-13
 
 
 class Scored(Protocol):
@@ -57,11 +55,13 @@ def score_function(
     """grad E[f(x)] ~ 1/n sum_i (f(x_i) - b_i) * score(x_i), x_i ~ p.
 
     Requires: a support that does not move with theta, so that
-    E[score] = 0 (`score_check` sounds the alarm); b_i that has not seen x_i.
+    E[score] = 0 (`score_check` sounds the alarm); b_i that has not seen x_i;
+    for the variance, E[(f score)^2] < infinity.
 
     Args:
         f: maps samples (n, ...) to payoffs (n,); called on blocks of them.
-        dist: the family, at the theta where the gradient is wanted.
+        dist: a family of ``logderiv.identity``, or any object with ``sample``
+            and ``score``, at the theta where the gradient is wanted.
         n: number of samples, >= 2; >= 4 with "optimal".
         rng: source of randomness.
         baseline: None; a constant; "leave-one-out", the mean payoff of the
@@ -109,13 +109,13 @@ class BaselineSums:
     total: Floats | float = 0.0
     sums: Floats | float = 0.0
 
-    def add(self, values: Floats, score_sums: ScoreSums) -> None:
+    def add(self, values: Floats, sums_of_scores: ScoreSums) -> None:
         """Take m further payoffs and the sums of their scores in."""
         weights = np.empty((3, len(values)))
         weights[0] = 1
         np.subtract(values, self.pivot, out=weights[1])
         np.square(weights[1], out=weights[2])
-        total, sums = score_sums(weights)
+        total, sums = sums_of_scores(weights)
         self.n += len(values)
         self.total += total
         self.sums += sums
@@ -149,19 +149,42 @@ def _estimate(total: Floats, squares: Floats, n: int) -> Estimate:
             f"the terms' squares sum to {squares.sum()}: payoffs or scores "
             "are too large for floats"
         )
+    if ((total != 0) & (squares < np.finfo(float).tiny)).any():
+        raise ValueError(
+            f"the terms sum to {total[0]}, the squares to {squares.min()}: "
+            "payoffs or scores are too small for floats"
+        )
     mean = total / n
     spread = squares - n * mean**2
-    return estimate_of(mean, spread, SUMMED_ROUNDING, n, calls=n, n=n)
+    spread[spread < ROUNDING * squares] = 0.0
+    variance = spread / (n - 1)
+    return Estimate(mean, variance, np.sqrt(variance / n), calls=n, n=n)
 
 
 def _scored_sample(
     dist: Scored, m: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, ScoreSums]:
     """m samples, and the weighted sums of their scores."""
-    if isinstance(dist, Family):
+    if type(dist) in (Categorical, Gaussian):
         return dist.scored_sample(m, rng)
     x = _sample(dist, m, rng)
-    return x, score_sums(_scores(dist, x))
+    return x, score_sums(_scores(dist, x.copy()))
+
+
+def _block_sizes(dist: Scored, n: int) -> Iterator[int]:
+    """Blocks of samples whose scores fit a cache."""
+    if type(dist) is Categorical:
+        return blocks(n, dist.width, unit=len(dist.parameters))
+    if type(dist) is Gaussian:
+        return blocks(n, dist.width)
+    return blocks(n, _width(dist))
+
+
+def _width(dist: Scored) -> int:
+    """How many numbers a sample or its score has; a guess for strangers."""
+    if isinstance(dist, Family):
+        return max(dist.width, len(dist.parameters))
+    return 64
 
 
 def _scores(dist: Scored, x: np.ndarray) -> Floats:
@@ -196,12 +219,12 @@ def _baseline_sums(
 ) -> BaselineSums:
     """The sums of n samples; pivot None: the mean of the first payoffs."""
     sums = None
-    for m in blocks(n, getattr(dist, "width", 1)):
-        x, score_sums = _scored_sample(dist, m, rng)
+    for m in _block_sizes(dist, n):
+        x, sums_of_scores = _scored_sample(dist, m, rng)
         values = checks.payoff(f, x)
         if sums is None:
             sums = BaselineSums(values.mean() if pivot is None else pivot)
-        sums.add(values, score_sums)
+        sums.add(values, sums_of_scores)
     return sums
 
 
@@ -223,8 +246,7 @@ def _grouped(
 ) -> Estimate:
     """The mean of leave-one-out estimates of n / size groups."""
     moments = RunningMoments()
-    width = len(getattr(dist, "parameters", "p"))
-    for m in blocks(n, width, unit=size):
+    for m in blocks(n, _width(dist), unit=size):
         x = _sample(dist, m, rng)
         values = checks.payoff(f, x)
         centred = values[:, None] - leave_one_out(values, size)
@@ -304,7 +326,8 @@ def pathwise(
     without a sound: the derivative does not see the jump.
 
     Args:
-        f: maps samples (n, ...) to payoffs (n,).
+        f: maps samples (n, ...) to payoffs (n,); called a few times, to check
+            the derivative.
         dist: a family whose samples move smoothly with theta.
         n: number of samples, >= 2.
         rng: source of randomness.
@@ -328,7 +351,7 @@ def pathwise(
     for m in blocks(n, len(dist.parameters)):
         x = dist.sample(m, rng)
         slope = checks.array(
-            "derivative(x)", derivative(x.copy()), x.shape, True
+            "derivative(x)", derivative(x.copy()), x.shape, booleans=True
         )
         if not moments.count:
             _same_slope(f, x[:8], slope[:8])
@@ -339,17 +362,19 @@ def pathwise(
 def _same_slope(f: Payoff, x: Floats, slope: Floats) -> None:
     """Hold ``slope`` against differences of f on a few samples together."""
     step = 1e-5 * np.minimum(np.abs(x), x.std(axis=0))
+    up, down = x + step, x - step
     high, low = (
-        checks.bounded("f(x)", checks.payoff(f, x + move))
-        for move in (step, -step)
+        checks.bounded("f(x)", checks.payoff(f, side)) for side in (up, down)
     )
     want = high - low
-    got = 2 * (slope * step).reshape(len(x), -1).sum(axis=1)
+    got = (slope * (up - down)).reshape(len(x), -1).sum(axis=1)
 
     def size(change: Floats) -> float:
         return np.abs(change).max()
 
-    rounding = 1e-14 * (size(high) + size(low))
+    single = np.array_equal(high, high.astype(np.float32))
+    digits = np.finfo(np.float32 if single else np.float64).eps
+    rounding = 64 * digits * (size(high) + size(low))
     if size(want - got) > 1e-3 * (size(want) + size(got)) + rounding:
         row = int(np.abs(want - got).argmax())
         raise ValueError(
@@ -435,13 +460,15 @@ def _paired(
     checks.boolean("coupled or common_random_numbers", coupled)
     moments = RunningMoments()
     for m in blocks(n, max(dist.width, len(splits))):
-        terms = np.empty((m, len(splits)))
+        terms, size = np.empty((m, len(splits))), np.empty(len(splits))
         for j, split in enumerate(splits):
             plus, minus = split.draw(m, rng, coupled)
             high, low = checks.payoff(f, plus), checks.payoff(f, minus)
             with np.errstate(over="ignore"):
                 terms[:, j] = split.constant * (high - low)
-        moments.add(terms)
+                largest = np.abs(high).max() + np.abs(low).max()
+                size[j] = split.constant * largest
+        moments.add(terms, size)
     return moments.estimate(n, calls=2 * n * len(splits))
 
 
@@ -474,8 +501,10 @@ def score_check(
     _check_source(dist, rng)
     score = _scores(dist, _sample(dist, n, rng))
     variance = score.var(axis=0)
-    if hasattr(dist, "fisher"):
-        variance = np.maximum(variance, np.diag(dist.fisher()))
+    if callable(getattr(dist, "fisher", None)):
+        square = (score.shape[1], score.shape[1])
+        fisher = checks.array("dist.fisher()", dist.fisher(), square)
+        variance = np.maximum(variance, np.diag(fisher))
     mean, error = score.mean(axis=0), np.sqrt(variance / n)
     rounding = 1e-12 * np.abs(score).max()
     passed = bool((np.abs(mean) <= 6 * error + rounding).all())

@@ -113,10 +113,11 @@ def score_matrix(
         observations: (n, ...).
         actions: (n,), whole numbers from 0 to K - 1.
     Returns:
-        (n, p), columns as ``policy.parameters()``, each flattened.
+        (n, p), columns as ``policy.parameters()``, each flattened, frozen
+        ones too; detached, and in memory column after column.
     Raises:
-        TypeError: policy is no torch module; no tensors; actions that are
-            not whole numbers.
+        TypeError: policy is no torch module; actions that are not whole
+            numbers.
         ValueError: shapes that do not fit, actions that do not exist, logits
             that are not finite; rows that influence each other, or random
             ones (dropout, batch norm in training mode).

@@ -13,8 +13,19 @@ from torch.func import functional_call, grad, vmap
 
 from logderiv.alias import AliasTable
 from logderiv.estimate import BLOCK, blocks
-from logderiv.identity import Categorical, Gaussian
-from logderiv.sampling import score_function
+from logderiv.identity import (
+    Bernoulli,
+    Categorical,
+    Exponential,
+    Gaussian,
+    Poisson,
+)
+from logderiv.sampling import (
+    finite_difference,
+    measure_valued,
+    pathwise,
+    score_function,
+)
 from logderiv.surrogate import (
     score_matrix,
     score_second_moment,
@@ -83,7 +94,7 @@ def draw_by_the_book(
 
 
 @pytest.mark.parametrize("baseline", BASELINES)
-@pytest.mark.parametrize("size", [10, 100, 1000])
+@pytest.mark.parametrize("size", [10, 100, 1000, 100_000])
 @pytest.mark.parametrize(
     ("floor", "name"),
     [
@@ -109,8 +120,46 @@ def test_categorical(
     )
 
 
+OTHERS = {
+    "Bernoulli": (Bernoulli(0.3), score_function),
+    "Poisson": (Poisson(2.5), score_function),
+    "Exponential": (Exponential(1.5), score_function),
+    "Gaussian, groups of 10": (
+        Gaussian(1.0, 1.1),
+        partial(score_function, baseline="leave-one-out", group=10),
+    ),
+    "Gaussian, pathwise": (
+        Gaussian(1.0, 1.1),
+        partial(pathwise, derivative=lambda x: 2 * (x - 0.5)),
+    ),
+    "Gaussian, measure-valued": (Gaussian(1.0, 1.1), measure_valued),
+    "Gaussian, finite difference": (
+        Gaussian(1.0, 1.1),
+        partial(finite_difference, step=0.1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_others(ratio, name: str) -> None:
+    rng, n = np.random.default_rng(0), 10**6
+    dist, estimator = OTHERS[name]
+    ratio(
+        "Other families and estimators, n = 1e6",
+        name,
+        "over drawing n samples",
+        lambda: estimator(square, dist, n, rng),
+        lambda: [len(dist.sample(m, rng)) for m in blocks(n, 1)],
+    )
+
+
 def rows(n: int, size: int) -> list[int]:
     return list(blocks(n, size))
+
+
+def draw_torch(n: int, size: int) -> None:
+    for m in rows(n, size):
+        torch.randn(m, size)
 
 
 def surrogate_gradient(mean: Tensor, n: int) -> None:
@@ -133,7 +182,7 @@ def test_surrogate(ratio, size: int, count: int) -> None:
         f"D = {size}",
         f"n·D = {count:.0e}",
         lambda: surrogate_gradient(mean, n),
-        lambda: [torch.randn(m, size) for m in rows(n, size)],
+        lambda: draw_torch(n, size),
         target=5,
     )
 
@@ -157,7 +206,7 @@ def test_a_backward_pass_for_each_sample(ratio, size: int) -> None:
         f"D = {size}, peer: a backward pass a sample",
         f"n·D = {n * size:.0e}",
         lambda: backward_loop(mean, n),
-        lambda: [torch.randn(m, size) for m in rows(n, size)],
+        lambda: draw_torch(n, size),
     )
 
 
@@ -200,7 +249,7 @@ def test_scores_of_a_policy(
     ratio(
         "Scores of an MLP 4-64-2, 10 000 states",
         name,
-        "over its forward pass",
+        "over its forward pass, with the graph",
         partial(scores, policy, states, actions),
         lambda: policy(states),
         target,
@@ -235,11 +284,11 @@ def test_memory(benchmark) -> None:
     small = peak_mib(10**6)
     large = benchmark.pedantic(peak_mib, args=(10**9,), rounds=1)
     benchmark.extra_info.update(
-        group="Peak memory of a process that makes one estimate",
-        row=f"n = 1e9: {large:.0f} MiB",
-        column="over n = 1e6",
-        ratio=large / small,
-        low=large / small,
-        high=large / small,
-        target=None,
+        group="Peak memory of a process that makes one estimate, MiB",
+        row=f"n = 1e9 (at n = 1e6: {small:.0f})",
+        column="MiB",
+        ratio=large,
+        low=large,
+        high=large,
+        target=300,
     )

@@ -1,7 +1,12 @@
 """One fixture: how much longer than its floor a piece of code takes."""
 
+import gc
+import os
 import time
 from collections.abc import Callable
+
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[threads] = "1"
 
 import numpy as np
 import pytest
@@ -47,6 +52,7 @@ def ratio(benchmark) -> Ratio:
     ) -> None:
         times, floor_times = repeats(run), repeats(floor)
         floors: list[float] = []
+        gc.disable()
 
         def rounds() -> None:
             for _ in range(times):
@@ -57,6 +63,7 @@ def ratio(benchmark) -> Ratio:
             setup=lambda: floors.append(cpu_seconds(floor, floor_times)),
             rounds=ROUNDS,
         )
+        gc.enable()
         seconds = np.array(benchmark.stats.stats.data) / times
         quotients = seconds / (np.array(floors) / floor_times)
         low, middle, high = np.quantile(quotients, [0.25, 0.5, 0.75])

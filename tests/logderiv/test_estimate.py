@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logderiv import estimate
-from logderiv.estimate import Estimate, RunningMoments, blocks, estimate_of
+from logderiv.estimate import Estimate, RunningMoments, blocks
 from logderiv.identity import (
     Bernoulli,
     Categorical,
@@ -133,15 +133,6 @@ def test_terms_that_are_no_numbers_are_refused(bad: float) -> None:
     moments = RunningMoments()
     with pytest.raises(ValueError, match="a term of the estimate"):
         moments.add(np.array([[1.0], [bad]]))
-
-
-def test_rounding_is_called_no_variance() -> None:
-    """Of sums of squares as they come out of a subtraction."""
-    mean, count = np.array([2.0, 2.0, 0.0]), 1000
-    spread = count * np.array([4e-16, 4e-3, 4e-16])
-    got = estimate_of(mean, spread, 1e-13, count, calls=count, n=count)
-    assert got.variance[0] == 0
-    assert np.allclose(got.variance[1:], spread[1:] / 999)
 
 
 # Blocks.

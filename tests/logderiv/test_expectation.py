@@ -275,10 +275,10 @@ def test_a_gradient_that_does_not_exist_is_no_number() -> None:
 def test_a_gaussian_too_far_out_for_floats_is_no_number() -> None:
     """The mean is right to 1e-10, or there is an error."""
     try:
-        value = expectation(lambda x: x, Gaussian(1e17, 1.0))
+        value = expectation(lambda x: x, Gaussian(1e11, 1.0))
     except ValueError:
         return
-    assert abs(value / 1e17 - 1) < 1e-10
+    assert abs(value / 1e11 - 1) < 1e-10
 
 
 BAD_CALLS: list[tuple[object, object, str]] = [
@@ -448,7 +448,7 @@ def test_integers_that_would_wrap_around_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "dist", [Poisson(9e5), Gaussian(1e14, 1.0), Poisson(2e6)], ids=repr
+    "dist", [Poisson(9e5), Gaussian(1e12, 1.0), Poisson(2e6)], ids=repr
 )
 def test_parameters_that_drown_in_rounding_are_refused(dist: Family) -> None:
     with pytest.raises(ValueError, match=re.escape(repr(dist))):

@@ -432,3 +432,12 @@ def test_bad_samples_are_refused(name: str, x: object, said: str) -> None:
     for method in (example(name).log_prob, example(name).score):
         with pytest.raises((TypeError, ValueError), match=re.escape(said)):
             method(x)
+
+
+@pytest.mark.parametrize("mean", [1.0, -1e8, 1e150])
+def test_a_spread_that_the_mean_swallows_is_refused(mean: float) -> None:
+    Gaussian(mean, 1e-11 * abs(mean))
+    with pytest.raises(ValueError, match="lost in the rounding of mean"):
+        Gaussian(mean, 1e-13 * abs(mean))
+    with pytest.raises(ValueError, match="lost in the rounding of mean"):
+        Gaussian([0.0, mean], [1.0, 1e-13 * abs(mean)])

@@ -29,7 +29,9 @@ from logderiv.identity import (
 )
 from logderiv.sampling import (
     Estimate,
+    finite_difference,
     leave_one_out,
+    measure_valued,
     pathwise,
     score_check,
     score_function,
@@ -811,3 +813,101 @@ def test_score_check_refuses_what_it_cannot_use(
 ) -> None:
     with pytest.raises((TypeError, ValueError), match=re.escape(said)):
         score_check(dist, rng(), n)
+
+
+@pytest.mark.parametrize(
+    "estimate",
+    [
+        lambda n: measure_valued(lambda x: x > 0, Gaussian(0.0, 1.0), n, rng()),
+        lambda n: pathwise(
+            lambda x: 0.1 * x,
+            Gaussian(0.0, 1.0),
+            n,
+            rng(),
+            lambda x: 0.1 + 0 * x,
+        ),
+        lambda n: finite_difference(
+            lambda x: 0.1 * x, Gaussian(0.0, 1.0), n, rng(), 1e-3
+        ),
+    ],
+    ids=["measure", "path", "difference"],
+)
+def test_terms_without_noise_have_no_error_bar_of_rounding(
+    estimate: Callable[[int], Estimate],
+) -> None:
+    """The mean is exact to 1e-12; a standard error of 1e-17 would lie."""
+    est = estimate(1_000_000)
+    assert est.variance[0] == est.standard_error[0] == 0
+    exact = {1: 0.3989422804014327}.get(int(est.gradient[0] > 0.2), 0.1)
+    assert abs(est.gradient[0] - exact) < 1e-12
+
+
+def test_a_payoff_may_return_its_own_buffer() -> None:
+    buffer = np.empty(100_000)
+
+    def square(x: np.ndarray) -> np.ndarray:
+        return np.square(x, out=buffer[: len(x)])
+
+    dist, n = Gaussian(1.0, 1.0), 20_000
+    for got, same in (
+        (
+            measure_valued(square, dist, n, rng()),
+            measure_valued(np.square, dist, n, rng()),
+        ),
+        (
+            pathwise(square, dist, n, rng(), lambda x: 2 * x),
+            pathwise(np.square, dist, n, rng(), lambda x: 2 * x),
+        ),
+    ):
+        assert np.array_equal(got.gradient, same.gradient)
+        assert (got.standard_error > 0).all()
+
+
+def test_a_family_with_another_score_uses_that_score() -> None:
+    """The spread as exp of its parameter: the chain rule, times std."""
+
+    class LogSpread(Gaussian):
+        def score(self, x: ArrayLike) -> np.ndarray:
+            return super().score(x) * [1.0, self.std]
+
+    def square(x: np.ndarray) -> np.ndarray:
+        return x**2
+
+    plain = score_function(square, Gaussian(1.0, 3.0), 1000, rng())
+    other = score_function(square, LogSpread(1.0, 3.0), 1000, rng())
+    assert np.allclose(other.gradient, plain.gradient * [1, 3])
+
+
+def test_a_score_that_writes_into_its_argument_does_no_harm() -> None:
+    class Careless:
+        def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+            return rng.normal(1.0, 1.0, n)
+
+        def score(self, x: np.ndarray) -> np.ndarray:
+            x -= 1.0
+            return x[:, None]
+
+    def f(x: np.ndarray) -> np.ndarray:
+        return (x - 2) ** 2
+
+    for group in (None, 10):
+        baseline = "leave-one-out" if group else None
+        est = score_function(f, Careless(), N, rng(), baseline, group)
+        assert abs(est.gradient[0] + 2) < 6 * est.standard_error[0]
+
+
+@pytest.mark.parametrize(
+    "fisher", [np.ones(2), np.eye(3), 1.0, np.ones((1, 1))]
+)
+def test_score_check_refuses_a_fisher_of_another_shape(fisher: object) -> None:
+    dist = Bent(Gaussian(0.0, 1.0), lambda s: s)
+    dist.fisher = lambda: fisher
+    with pytest.raises(
+        ValueError, match=r"fisher\(\) must have shape \(2, 2\)"
+    ):
+        score_check(dist, rng())
+
+
+def test_payoffs_too_small_for_their_squares_are_refused() -> None:
+    with pytest.raises(ValueError, match="too small for floats"):
+        score_function(lambda x: 1e-200 * x, Gaussian(0.0, 1.0), 1000, rng())
