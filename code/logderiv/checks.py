@@ -142,9 +142,13 @@ def probabilities(name: str, value: ArrayLike, shape: tuple) -> Floats:
 
 
 def payoff(f: Payoff, x: np.ndarray) -> Floats:
-    """f(x) as finite floats of shape (n,), for n samples x."""
+    """f(x) as finite floats of shape (n,), for n samples x.
+
+    f gets a copy of x; what it returns may be its own, and change at the next
+    call.
+    """
     raw = _reals("f(x)", function("f", f)(x.copy()))
-    values = raw.astype(float)
+    values = raw.astype(float, copy=False)
     if values.shape != x.shape[:1]:
         raise ValueError(
             f"f must map samples {x.shape} to payoffs {x.shape[:1]}, "

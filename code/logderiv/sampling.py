@@ -149,7 +149,8 @@ def _estimate(total: Floats, squares: Floats, n: int) -> Estimate:
             f"the terms' squares sum to {squares.sum()}: payoffs or scores "
             "are too large for floats"
         )
-    if ((total != 0) & (squares < np.finfo(float).tiny)).any():
+    lost = squares < np.finfo(float).tiny
+    if lost.any() and total[lost].any():
         raise ValueError(
             f"the terms sum to {total[0]}, the squares to {squares.min()}: "
             "payoffs or scores are too small for floats"
@@ -174,7 +175,7 @@ def _scored_sample(
 def _block_sizes(dist: Scored, n: int) -> Iterator[int]:
     """Blocks of samples whose scores fit a cache."""
     if type(dist) is Categorical:
-        return blocks(n, dist.width, unit=len(dist.parameters))
+        return blocks(n, dist.width, unit=4 * dist.logits.size)
     if type(dist) is Gaussian:
         return blocks(n, dist.width)
     return blocks(n, _width(dist))
@@ -364,7 +365,8 @@ def _same_slope(f: Payoff, x: Floats, slope: Floats) -> None:
     step = 1e-5 * np.minimum(np.abs(x), x.std(axis=0))
     up, down = x + step, x - step
     high, low = (
-        checks.bounded("f(x)", checks.payoff(f, side)) for side in (up, down)
+        checks.bounded("f(x)", checks.payoff(f, side).copy())
+        for side in (up, down)
     )
     want = high - low
     got = (slope * (up - down)).reshape(len(x), -1).sum(axis=1)
@@ -463,7 +465,8 @@ def _paired(
         terms, size = np.empty((m, len(splits))), np.empty(len(splits))
         for j, split in enumerate(splits):
             plus, minus = split.draw(m, rng, coupled)
-            high, low = checks.payoff(f, plus), checks.payoff(f, minus)
+            high = checks.payoff(f, plus).copy()
+            low = checks.payoff(f, minus)
             with np.errstate(over="ignore"):
                 terms[:, j] = split.constant * (high - low)
                 largest = np.abs(high).max() + np.abs(low).max()
