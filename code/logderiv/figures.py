@@ -354,6 +354,26 @@ def variances(panels: Sequence[Panel], message: str) -> Plot:
     return figure
 
 
+def blind(
+    x: ArrayLike,
+    truth: ArrayLike,
+    at: ArrayLike,
+    found: Mapping[str, tuple[ArrayLike, ArrayLike]],
+) -> Plot:
+    """A gradient, and estimates of it with bars of two standard errors."""
+    figure, [axes] = _plot()
+    axes.plot(x, truth, color=GREY, label="truth")
+    for color, (name, (value, error)) in zip(
+        (RED, BLUE), found.items(), strict=True
+    ):
+        bars = 2 * np.asarray(error)
+        axes.errorbar(at, value, bars, fmt="o", color=color, label=name)
+    axes.set(xlabel="mean μ", ylabel="∂J/∂μ of the step")
+    axes.legend()
+    _title(figure, "At a jump the pathwise estimate is sure, and wrong")
+    return figure
+
+
 def prices(comparisons: Mapping[str, Comparison]) -> Plot:
     """A column a problem, a row an estimator: its price over the least."""
     figure, [axes] = _plot(height=3.8)
