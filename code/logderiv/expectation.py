@@ -34,7 +34,7 @@ from logderiv.trajectories import (
 )
 
 TOLERANCE = 1e-11
-LARGEST_RATE = 100_000
+LARGEST_RATE = 1_000_000
 MOST_TRAJECTORIES = 1_000_000
 
 

@@ -447,9 +447,7 @@ def test_integers_that_would_wrap_around_are_refused() -> None:
     assert 1.5e20 < exact < 1.6e20
 
 
-@pytest.mark.parametrize(
-    "dist", [Poisson(9e5), Gaussian(1e12, 1.0), Poisson(2e6)], ids=repr
-)
+@pytest.mark.parametrize("dist", [Gaussian(1e12, 1.0), Poisson(2e6)], ids=repr)
 def test_parameters_that_drown_in_rounding_are_refused(dist: Family) -> None:
     with pytest.raises(ValueError, match=re.escape(repr(dist))):
         expectation(lambda x: np.ones(len(x)), dist)

@@ -9,6 +9,7 @@ seeds are fixed.
 import re
 from collections.abc import Callable
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import distributions as td
 
-from logderiv.expectation import expectation
+from logderiv.expectation import expectation, gradient
 from logderiv.identity import (
     Bernoulli,
     Categorical,
@@ -441,3 +442,23 @@ def test_a_spread_that_the_mean_swallows_is_refused(mean: float) -> None:
         Gaussian(mean, 1e-13 * abs(mean))
     with pytest.raises(ValueError, match="lost in the rounding of mean"):
         Gaussian([0.0, mean], [1.0, 1e-13 * abs(mean)])
+
+
+@pytest.mark.parametrize("rate", [1e-100, 0.3, 16.5, 2e5, 1e9, 1e12, 1e15])
+def test_poisson_log_prob_against_many_digits(rate: float) -> None:
+    """Where terms as large as the rate would cancel."""
+    spread = np.arange(-4, 5) * np.sqrt(rate)
+    x = np.unique(np.floor(np.maximum(rate + spread, 0)))
+    x = np.concatenate([x, [0, 1, 15, 16, 17, 1000]])
+    with mpmath.workdps(60):
+        exact = [
+            float(k * mpmath.log(rate) - rate - mpmath.loggamma(k + 1))
+            for k in map(mpmath.mpf, x)
+        ]
+    assert np.allclose(Poisson(rate).log_prob(x), exact, rtol=2e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("rate", [2e5, 9e5])
+def test_large_rates_have_exact_sums(rate: float) -> None:
+    dist = Poisson(rate)
+    assert np.isclose(gradient(lambda x: x * 1.0, dist)[0], 1.0, rtol=1e-9)
