@@ -45,7 +45,7 @@ notebooks: env  ## run every notebook afresh and store its outputs
 	    && $(BIN)/jupyter-nbconvert --to notebook --inplace --coalesce-streams --log-level WARN $$notebook || exit 1; \
 	done
 
-bench: env  ## measure every speed that is claimed, as ratios (about 10 minutes)
+bench: env  ## measure every speed that is claimed, as ratios (about 6 minutes)
 	@mkdir -p _build
 	$(BIN)/python -m pytest -c tests/bench.ini --benchmark-json=_build/bench.json tests/benchmarks >_build/bench.log || { cat _build/bench.log; exit 1; }
 	$(BIN)/python tests/benchmarks/report.py _build/bench.json chapters/back/benchmarks.json
