@@ -99,13 +99,11 @@ class BaselineSums:
 
     Attributes:
         pivot: what is taken from every payoff first, against cancellation.
-        n: how many samples.
         total: (3,), sums of 1, w and w^2.
         sums: (2, 3, p), sums of s, w s and w^2 s; of s^2, w s^2 and w^2 s^2.
     """
 
     pivot: float
-    n: int = 0
     total: Floats | float = 0.0
     sums: Floats | float = 0.0
 
@@ -116,14 +114,13 @@ class BaselineSums:
         np.subtract(values, self.pivot, out=weights[1])
         np.square(weights[1], out=weights[2])
         total, sums = sums_of_scores(weights)
-        self.n += len(values)
         self.total += total
         self.sums += sums
 
     @property
     def mean(self) -> float:
         """Mean w."""
-        return self.total[1] / self.n
+        return self.total[1] / self.total[0]
 
     @property
     def optimal(self) -> Floats:
@@ -139,7 +136,8 @@ class BaselineSums:
     def estimate(self, shift: float = 0.0, scale: float = 1.0) -> Estimate:
         """The Estimate with terms scale * (w - shift) * s."""
         total, squares = self.terms(shift)
-        return _estimate(scale * total, scale**2 * squares, self.n)
+        n = int(self.total[0])
+        return _estimate(scale * total, scale**2 * squares, n)
 
 
 def _estimate(total: Floats, squares: Floats, n: int) -> Estimate:
