@@ -1,6 +1,6 @@
 # `make help` says what there is. What is built lives in .venv and _build.
 .DEFAULT_GOAL := help
-.PHONY: help env book test notebooks bench lab clean
+.PHONY: help env book test notebooks runs bench lab clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -45,11 +45,20 @@ notebooks: env  ## run every notebook afresh and store its outputs
 	    && $(BIN)/jupyter-nbconvert --to notebook --inplace --coalesce-streams --log-level WARN $$notebook || exit 1; \
 	done
 
-bench: env  ## measure every speed that is claimed, as ratios (about 6 minutes)
+runs: env  ## train the many seeds that chapter 4 draws (about 10 minutes)
+	$(BIN)/python -m logderiv.reinforce.experiments chapters/4-reinforce/runs.json
+	@echo "== runs: stored; their chapter: make notebooks NOTEBOOKS=chapters/4-reinforce/reinforce.ipynb"
+
+bench: .venv/bench  ## measure every speed that is claimed, as ratios (about 15 minutes)
 	@mkdir -p _build
 	$(BIN)/python -m pytest -c tests/bench.ini --benchmark-json=_build/bench.json tests/benchmarks >_build/bench.log || { cat _build/bench.log; exit 1; }
 	$(BIN)/python tests/benchmarks/report.py _build/bench.json chapters/back/benchmarks.json
 	@echo "== bench: the table is in chapters/back/benchmarks.json; its page: make notebooks NOTEBOOKS=chapters/back/benchmarks.ipynb"
+
+.venv/bench: .venv/done
+	@echo "== bench: installing what we race against into .venv"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	@touch $@
 
 lab: .venv/lab  ## JupyterLab on the chapters
 	$(BIN)/jupyter-lab chapters

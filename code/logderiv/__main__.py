@@ -12,6 +12,8 @@ NEEDED = {
     "ipython": "the notebooks",
     "torch": "chapters 3 and 4",
     "gymnasium": "chapter 4",
+    "joblib": "chapter 4",
+    "filelock": "chapter 4",
     "tqdm": "chapter 4",
 }
 

@@ -45,13 +45,26 @@ def source(*functions: Callable) -> Markdown:
 def _plot(
     columns: int = 1, height: float = 3.4, share_y: bool = False
 ) -> tuple[Plot, list[Axes]]:
+    figure, axes = _grid(1, columns, height, "none", share_y)
+    return figure, list(axes[0])
+
+
+def _grid(
+    rows: int,
+    columns: int,
+    height: float,
+    sharex: str,
+    sharey: bool | str,
+) -> tuple[Plot, np.ndarray]:
     figure = Plot(figsize=(7, height), layout="constrained", facecolor="white")
-    axes = figure.subplots(1, columns, squeeze=False, sharey=share_y)[0]
-    for each in axes:
+    axes = figure.subplots(
+        rows, columns, squeeze=False, sharex=sharex, sharey=sharey
+    )
+    for each in axes.flat:
         each.spines[["top", "right"]].set_visible(False)
         each.grid(alpha=0.25)
         each.set_axisbelow(True)
-    return figure, list(axes)
+    return figure, axes
 
 
 def _signed(value: float) -> str:
@@ -519,6 +532,7 @@ def _cart(axes: Axes, position: float, angle: float) -> None:
 
 
 Curve = tuple[ArrayLike, ArrayLike]
+MANY = 10  # seeds, from which on a band says more than their lines
 
 
 def learning_curves(
@@ -526,23 +540,64 @@ def learning_curves(
     message: str,
     progress: str,
     level: float,
+    columns: int | None = None,
 ) -> Plot:
     """A panel a group: thin lines are seeds (x, return), bold their median.
 
-    ``progress`` names the x axis, ``level`` is drawn as a dotted line.
+    Where there are many, a band holds the middle 80 %. ``progress`` names the
+    x axis, ``level`` is drawn as a dotted line, ``columns`` panels to a row.
     """
-    figure, axes = _plot(columns=len(groups), height=3.2, share_y=True)
-    for each, (name, curves) in zip(axes, groups.items(), strict=True):
-        for x, returns in curves:
-            each.plot(x, returns, color=BLUE, lw=0.8)
-        first = max(np.min(x) for x, _ in curves)
-        last = min(np.max(x) for x, _ in curves)
-        grid = np.linspace(first, last, 200)
-        at_grid = [np.interp(grid, *curve) for curve in curves]
-        each.plot(grid, np.median(at_grid, axis=0), color=RED, lw=2.5)
+    columns = columns or len(groups)
+    rows = -(-len(groups) // columns)
+    figure, axes = _grid(rows, columns, 2.9 * rows**0.8, "all", "all")
+    for each, (name, curves) in zip(axes.flat, groups.items(), strict=True):
+        _seeds(each, curves)
         each.axhline(level, color=GREY, ls=":", lw=1)
-        each.set_title(name, fontsize=10)
+        each.set_title(name, fontsize=10 if columns < 4 else 8.5)
+    for each in axes[-1]:
         each.set(xlabel=progress, ylim=(0, None))
-    axes[0].set_ylabel("mean return of a batch")
+    for each in axes[:, 0]:
+        each.set_ylabel("mean return of a batch")
     _title(figure, message)
     return figure
+
+
+def worth(
+    curves: Mapping[str, Sequence[Curve]],
+    variances: Mapping[str, ArrayLike],
+    after: Sequence[int],
+    level: float,
+) -> Plot:
+    """Learning curves (above) and the gradient's variance (below), by weight.
+
+    variances: (policy, seed) for each weight, at the same policies.
+    """
+    figure, axes = _grid(2, len(curves), 4.6, "row", "row")
+    for (top, bottom), name in zip(axes.T, curves, strict=True):
+        _seeds(top, curves[name])
+        top.axhline(level, color=GREY, ls=":", lw=1)
+        top.set_title(name, fontsize=10)
+        top.set(xlabel="update", ylim=(0, None))
+        bottom.plot(after, variances[name], ".", color=BLUE, alpha=0.5, ms=5)
+        middle = np.median(variances[name], axis=1)
+        bottom.plot(after, middle, color=RED, lw=2.5)
+        bottom.set(xlabel="updates so far", yscale="log", xticks=after)
+    axes[0, 0].set_ylabel("mean return of a batch")
+    axes[1, 0].set_ylabel("variance of the gradient")
+    _title(figure, "Less noise in the gradient, more learned from as much data")
+    return figure
+
+
+def _seeds(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Thin lines, their median, and a band where there are many."""
+    many = len(curves) >= MANY
+    for x, returns in curves:
+        axes.plot(x, returns, color=BLUE, lw=0.8, alpha=0.3 if many else 1)
+    first = max(np.min(x) for x, _ in curves)
+    last = min(np.max(x) for x, _ in curves)
+    grid = np.linspace(first, last, 200)
+    at_grid = np.array([np.interp(grid, *curve) for curve in curves])
+    low, median, high = np.quantile(at_grid, [0.1, 0.5, 0.9], axis=0)
+    if many:
+        axes.fill_between(grid, low, high, color=BLUE, alpha=0.2, lw=0)
+    axes.plot(grid, median, color=RED, lw=2.5)

@@ -1,0 +1,50 @@
+"""Chapter 4. REINFORCE: rollouts -> weights -> surrogate -> step.
+
+    grad J = E[sum_t grad log policy(a_t | s_t) * (G_t - b_t)]
+
+Plain: no critic, no clipping, no bootstrapping. Averages are over episodes,
+never over time steps. The return is undiscounted.
+
+    seeds -> training -> episodes -> policies
+                         returns, checkpoint
+"""
+
+from logderiv.reinforce.episodes import Rollouts, make_envs, rollouts
+from logderiv.reinforce.policies import make_policy
+from logderiv.reinforce.returns import (
+    advantages,
+    full_return,
+    leave_one_out,
+    rewards_to_go,
+)
+from logderiv.reinforce.seeds import report, summary, sweep
+from logderiv.reinforce.training import (
+    TrainResult,
+    Update,
+    evaluate,
+    log_probs,
+    objective,
+    policy_gradient,
+    train,
+)
+
+__all__ = [
+    "Rollouts",
+    "TrainResult",
+    "Update",
+    "advantages",
+    "evaluate",
+    "full_return",
+    "leave_one_out",
+    "log_probs",
+    "make_envs",
+    "make_policy",
+    "objective",
+    "policy_gradient",
+    "report",
+    "rewards_to_go",
+    "rollouts",
+    "summary",
+    "sweep",
+    "train",
+]

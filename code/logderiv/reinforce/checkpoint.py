@@ -1,0 +1,131 @@
+"""A training on disk: written whole or not at all, refused if it is another's.
+
+Every update draws from random numbers of its own, so parameters, optimiser
+and history are all that there is to keep. Two processes never write one file:
+the second waits until the first has finished or died, and goes on from there.
+"""
+
+import io
+import os
+from contextlib import nullcontext
+from hashlib import sha256
+from os import PathLike
+from pathlib import Path
+from typing import Self
+
+import torch
+from filelock import FileLock
+
+FORMAT = "logderiv.reinforce checkpoint, version 1"
+DIGEST_SIZE = sha256().digest_size
+
+
+class Checkpoint:
+    """One training's file, known by the settings of the training.
+
+    To be used in a ``with`` block, which holds the file's lock.
+
+    Args:
+        path: the file; None keeps nothing.
+        settings: what makes this training this one, by name.
+    Raises:
+        FileNotFoundError: the folder of the file does not exist.
+    """
+
+    def __init__(
+        self, path: str | PathLike | None, settings: dict[str, object]
+    ) -> None:
+        self.path = None if path is None else Path(path)
+        self.settings = settings
+        if self.path and not self.path.parent.is_dir():
+            raise FileNotFoundError(
+                f"checkpoint {self.path}: there is no folder {self.path.parent}"
+            )
+
+        self.lock = (
+            FileLock(f"{self.path}.lock") if self.path else nullcontext()
+        )
+
+    def __enter__(self) -> Self:
+        self.lock.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.lock.__exit__(*error)
+
+    def load(self) -> dict | None:
+        """The state last saved, None if there is no file yet.
+
+        Raises:
+            ValueError: a file that is damaged, or of another training. It
+                stays as it is.
+        """
+        if self.path is None or not self.path.exists():
+            return None
+        found = _read(self.path)
+        if found["settings"] != self.settings:
+            raise ValueError(
+                f"checkpoint {self.path} is of another training, it has "
+                f"{_differences(found['settings'], self.settings)}; "
+                "move it away, or name another file"
+            )
+        return found["state"]
+
+    def save(self, state: dict) -> None:
+        """Replace the file by one with this state and a check sum."""
+        if self.path is None:
+            return
+        whole = {"format": FORMAT, "settings": self.settings, "state": state}
+        buffer = io.BytesIO()
+        torch.save(whole, buffer)
+        data = buffer.getvalue()
+        replace(self.path, data + sha256(data).digest())
+
+
+def _read(path: Path) -> dict:
+    """Whatever the file is, nothing in it is run."""
+    whole = path.read_bytes()
+    data, digest = whole[:-DIGEST_SIZE], whole[-DIGEST_SIZE:]
+    if sha256(data).digest() != digest:
+        raise ValueError(_refusal(path))
+    try:
+        found = torch.load(io.BytesIO(data), weights_only=True)
+    except Exception as error:
+        raise ValueError(_refusal(path)) from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise ValueError(_refusal(path))
+    return found
+
+
+def _refusal(path: Path) -> str:
+    return (
+        f"checkpoint {path} is damaged, or not of this course "
+        f"({path.stat().st_size} bytes); move it away, or name another file"
+    )
+
+
+def _differences(there: dict, here: dict) -> str:
+    return ", ".join(
+        f"{name} {there.get(name)!r} instead of {here.get(name)!r}"
+        for name in here | there
+        if there.get(name) != here.get(name)
+    )
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; a reader sees the old or the new.
+
+    Requires: one writer at a time. What it has left when it was killed is
+    overwritten by the next.
+    """
+    path = path.resolve()
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,142 @@
+"""Environments -> whole episodes."""
+
+import importlib
+from typing import NamedTuple
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from torch import Tensor, nn
+
+from logderiv import checks
+from logderiv.checks import Floats
+from logderiv.reinforce.policies import actor
+
+
+class Rollouts(NamedTuple):
+    """One whole episode a row, padded to the longest: (episode, time).
+
+    observations (episode, time, features), actions, rewards and mask
+    (episode, time); mask is True on real steps. truncated (episode,) is True
+    where the time limit cut the episode before it ended by itself.
+    """
+
+    observations: Tensor
+    actions: Tensor
+    rewards: Floats
+    mask: np.ndarray
+    truncated: np.ndarray
+
+
+def make_envs(env_id: str, rows: int) -> VectorEnv:
+    """``rows`` environments stepped together, natively where possible.
+
+    Where there is no native vector environment, single ones take turns, and
+    none is reset unless `rollouts` asks for it.
+
+    Raises:
+        gymnasium.error.Error: no such environment.
+        TypeError: actions are not Discrete, or observations neither Box nor
+            Discrete.
+    """
+    if not isinstance(env_id, str):
+        raise TypeError(f"env_id must be a string, got {env_id!r}")
+    if _is_native(env_id):
+        envs = gym.make_vec(env_id, rows, "vector_entry_point")
+    else:
+        by_hand = {"autoreset_mode": AutoresetMode.DISABLED}
+        envs = gym.make_vec(env_id, rows, "sync", vector_kwargs=by_hand)
+    seen, choices = envs.single_observation_space, envs.single_action_space
+    if not isinstance(choices, gym.spaces.Discrete):
+        raise TypeError(
+            "REINFORCE here needs a discrete action space, "
+            f"{env_id} has {choices}"
+        )
+    if not isinstance(seen, gym.spaces.Box | gym.spaces.Discrete):
+        raise TypeError(
+            f"observations must be Box or Discrete, {env_id} has {seen}"
+        )
+    return envs
+
+
+def _is_native(env_id: str) -> bool:
+    module, _, name = env_id.rpartition(":")
+    if module:
+        importlib.import_module(module)
+    return gym.spec(name).vector_entry_point is not None
+
+
+@torch.no_grad()
+def rollouts(
+    policy: nn.Module,
+    envs: VectorEnv,
+    rng: np.random.Generator,
+    greedy: bool = False,
+) -> Rollouts:
+    """One whole episode a row: the first N to finish would be the short ones.
+
+    A row that is done goes on being stepped with the others; the mask leaves
+    out whatever happens to it then, the autoreset's own step included.
+
+    Requires: episodes end, by themselves or by a time limit. What an
+    environment does is a function of its seed and the actions.
+
+    Args:
+        policy: maps observations (n, features) to logits (n, K).
+        envs: vector environment, a row an episode.
+        rng: seeds the environments and draws the actions.
+        greedy: take the most probable action instead of a sampled one.
+    Returns:
+        Rollouts, as long as the longest episode.
+    Raises:
+        ValueError: observations, logits or rewards that are not finite, or
+            misshapen logits.
+    """
+    space, choices = envs.single_observation_space, envs.single_action_space
+    act = actor(policy, (envs.num_envs, int(choices.n)), rng, greedy)
+    by_hand = envs.metadata.get("autoreset_mode") is AutoresetMode.DISABLED
+    observation, _ = envs.reset(seed=int(rng.integers(2**31)))
+    truncated, done = np.zeros((2, envs.num_envs), dtype=bool)
+    running, steps = ~done, []
+    while running.any():
+        if by_hand and done.any():
+            observation, _ = envs.reset(options={"reset_mask": done})
+        seen = _features(space, observation)
+        action = act(seen)
+        observation, reward, ended, cut, _ = envs.step(action + choices.start)
+        steps.append((seen, action, reward, running))
+        done = ended | cut
+        truncated |= running & cut & ~ended
+        running = running & ~done
+    return _stacked(steps, truncated)
+
+
+def by_chance(envs: VectorEnv, rng: np.random.Generator) -> Rollouts:
+    """`rollouts` of the policy for which all actions are equally probable."""
+    actions = int(envs.single_action_space.n)
+    return rollouts(lambda seen: torch.zeros(len(seen), actions), envs, rng)
+
+
+def _features(space: gym.Space, observation: np.ndarray) -> np.ndarray:
+    """Observations as float rows: one-hot if Discrete, else flattened."""
+    if isinstance(space, gym.spaces.Discrete):
+        rows = np.zeros((len(observation), int(space.n)), dtype=np.float32)
+        rows[np.arange(len(rows)), observation - space.start] = 1
+        return rows
+    return np.array(observation, dtype=np.float32).reshape(len(observation), -1)
+
+
+def _stacked(steps: list[tuple], truncated: np.ndarray) -> Rollouts:
+    """Steps of all rows, one after the other, as (episode, time)."""
+    seen, actions, rewards, mask = (
+        np.array(part).swapaxes(0, 1) for part in zip(*steps, strict=True)
+    )
+    rewards = np.where(mask, rewards, 0.0).astype(float)
+    return Rollouts(
+        torch.from_numpy(np.ascontiguousarray(seen)),
+        torch.from_numpy(np.ascontiguousarray(actions)),
+        checks.bounded("rewards", rewards),
+        np.ascontiguousarray(mask),
+        truncated,
+    )

@@ -1,0 +1,159 @@
+"""The policy: a torch module from observations (n, features) to logits (n, K),
+and how it acts on arrays.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from logderiv import checks
+from logderiv.checks import Floats
+
+HIDDEN = 32
+DRAWN_AT_ONCE = 2**14  # numbers; a draw costs less in company
+
+Actor = Callable[[np.ndarray], np.ndarray]
+
+
+class Scaled(nn.Module):
+    """x / size, feature by feature; nothing in it is learned."""
+
+    def __init__(self, size: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("size", size)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return rows / self.size
+
+
+def make_policy(kind: str, seen: Tensor, actions: int, seed: int) -> nn.Module:
+    """A torch module from observations (n, features) to logits (n, K).
+
+    Every feature is divided by its largest size in ``seen`` first, so that
+    all of them start out between -1 and 1.
+
+    Args:
+        kind: "mlp", one hidden layer of 32 tanh units, or "linear".
+        seen: (m, features), observations.
+        actions: K.
+        seed: of the initial weights; torch's own generator stays untouched.
+    Raises:
+        ValueError: another kind.
+    """
+    size = seen.abs().amax(dim=0)
+    scaled = Scaled(torch.where(size > 0, size, 1.0))
+    sequence = np.random.SeedSequence(checks.whole("seed", seed, 0))
+    source = torch.Generator().manual_seed(int(sequence.generate_state(1)[0]))
+    if kind == "linear":
+        return nn.Sequential(scaled, _linear(len(size), actions, source))
+    if kind == "mlp":
+        return nn.Sequential(
+            scaled,
+            _linear(len(size), HIDDEN, source),
+            nn.Tanh(),
+            _linear(HIDDEN, actions, source),
+        )
+    raise ValueError(f"policy must be 'mlp' or 'linear', got {kind!r}")
+
+
+def _linear(inputs: int, outputs: int, source: torch.Generator) -> nn.Linear:
+    """A layer with torch's own kind of initial weights, from ``source``."""
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    for parameter in layer.parameters():
+        nn.init.uniform_(
+            parameter, -(inputs**-0.5), inputs**-0.5, generator=source
+        )
+    return layer
+
+
+def actor(
+    policy: nn.Module,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+    greedy: bool,
+) -> Actor:
+    """Observations (n, features) -> actions (n,), drawn from the softmax.
+
+    The largest of logit + Gumbel noise is a draw from the softmax of the
+    logits; without the noise it is the most probable action.
+
+    Requires: the parameters do not change while it is in use.
+
+    Args:
+        policy: maps observations (n, features) to logits (n, K).
+        shape: (n, K).
+        rng: source of the noise.
+        greedy: no noise.
+    Raises:
+        ValueError: on use, logits that are misshapen or not finite.
+    """
+    forward, noise = _forward(policy), _gumbel(rng, shape)
+
+    def act(seen: np.ndarray) -> np.ndarray:
+        preference = _finite_logits(forward(seen), seen, shape)
+        if not greedy:
+            preference = preference + next(noise)
+        return preference.argmax(axis=1)
+
+    return act
+
+
+def _gumbel(
+    rng: np.random.Generator, shape: tuple[int, int]
+) -> Iterator[Floats]:
+    block = max(1, DRAWN_AT_ONCE // math.prod(shape))
+    while True:
+        yield from rng.gumbel(size=(block, *shape))
+
+
+def _forward(policy: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
+    """The policy as a function of arrays, (n, features) -> (n, K).
+
+    The layers of our own policies run in NumPy on the same memory: at 16 rows
+    most of the time of a torch call is not arithmetic.
+    """
+    layers = policy if type(policy) is nn.Sequential else [policy]
+    functions = [_in_numpy(layer) for layer in layers]
+    if None in functions:
+        return lambda rows: np.asarray(policy(torch.from_numpy(rows)))
+
+    def forward(rows: np.ndarray) -> np.ndarray:
+        for function in functions:
+            rows = function(rows)
+        return rows
+
+    return forward
+
+
+def _in_numpy(layer: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
+    """One layer as a function of arrays; None if it is not of a known kind."""
+    if type(layer) is nn.Tanh:
+        return np.tanh
+    if type(layer) is Scaled:
+        size = layer.size.numpy()
+        return lambda rows: rows / size
+    if type(layer) is nn.Linear and layer.bias is not None:
+        weight = layer.weight.detach().numpy().T
+        bias = layer.bias.detach().numpy()
+        return lambda rows: rows @ weight + bias
+    return None
+
+
+def _finite_logits(
+    logits: np.ndarray, seen: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
+    if logits.dtype.kind != "f" or logits.shape != shape:
+        raise ValueError(
+            f"policy must return floating-point logits of shape {shape}, "
+            f"got {logits.dtype} of shape {logits.shape}"
+        )
+    if np.isfinite(logits).all():
+        return logits
+    if not np.isfinite(seen).all():
+        bad = seen[~np.isfinite(seen)][0]
+        raise ValueError(f"observations must be finite, got {bad}")
+    bad = logits[~np.isfinite(logits)][0]
+    raise ValueError(f"policy must return finite logits, got {bad}")

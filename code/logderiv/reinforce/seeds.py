@@ -1,0 +1,94 @@
+"""Many seeds: trained, evaluated on fresh episodes, summed up.
+
+Seeds are independent, so they may run side by side: on this machine
+(``jobs``), or on whatever backend joblib has been told to use.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+
+from logderiv.reinforce.training import evaluate, train
+
+EPISODES = 1000
+PERFECT = 500.0
+
+
+def sweep(
+    seeds: Iterable[int],
+    jobs: int | None = None,
+    checkpoints: Path | None = None,
+) -> Iterator[dict]:
+    """`report` of each seed, in the order of the seeds, as they get ready.
+
+    Args:
+        seeds: whole numbers >= 0.
+        jobs: processes; None takes joblib's configuration, 1 without one.
+        checkpoints: a folder for a file a seed, `train`'s checkpoint.
+    """
+    run = Parallel(
+        n_jobs=jobs,
+        batch_size=1,
+        pre_dispatch="n_jobs",
+        return_as="generator",
+    )
+    return run(delayed(report)(seed, checkpoints) for seed in seeds)
+
+
+def report(seed: int, checkpoints: Path | None = None) -> dict:
+    """Train one seed; evaluate 1000 greedy and 1000 sampled episodes.
+
+    Torch has one thread from here on, as every worker should.
+    """
+    torch.set_num_threads(1)
+    file = None if checkpoints is None else checkpoints / f"seed-{seed}.pt"
+    result = train(seed, checkpoint=file)
+    greedy = evaluate(result.policy, EPISODES, seed=seed, greedy=True)
+    sampled = evaluate(result.policy, EPISODES, seed=seed)
+    return {
+        "seed": seed,
+        "solved": result.solved,
+        "solved_steps": result.solved_steps,
+        "solved_cpu_seconds": result.solved_cpu_seconds,
+        "env_steps": result.env_steps,
+        "cpu_seconds": result.cpu_seconds,
+        "greedy_mean": float(greedy.mean()),
+        "sampled_mean": float(sampled.mean()),
+    }
+
+
+def summary(lines: list[dict]) -> str:
+    """What a person wants to know of a sweep, failures by name."""
+    solved = [line for line in lines if line["solved"]]
+    failed = [line["seed"] for line in lines if not line["solved"]]
+    below = {
+        line["seed"]: line["greedy_mean"]
+        for line in lines
+        if line["greedy_mean"] < PERFECT
+    }
+    text = [f"solved: {len(solved)} of {len(lines)} seeds"]
+    if failed:
+        text.append(f"  not solved: seeds {', '.join(map(str, failed))}")
+    for name, unit in (("solved_steps", ",.0f"), ("solved_cpu_seconds", ".2f")):
+        if solved:
+            text.append(f"  {name}: {_spread([x[name] for x in solved], unit)}")
+    perfect = len(lines) - len(below)
+    text.append(
+        f"last policy, every one of {EPISODES} greedy episodes at "
+        f"{PERFECT:.0f}: {perfect} of {len(lines)} seeds"
+    )
+    text += [f"  seed {seed}: mean {mean:.3f}" for seed, mean in below.items()]
+    sampled = [line["sampled_mean"] for line in lines]
+    text.append(f"last policy, sampled: {_spread(sampled, '.1f')}")
+    return "\n".join(text)
+
+
+def _spread(values: list[float], form: str) -> str:
+    low, first, median, third, high = np.quantile(values, np.arange(5) / 4)
+    return (
+        f"median {median:{form}}, half of the seeds {first:{form}} to "
+        f"{third:{form}}, all {low:{form}} to {high:{form}}"
+    )

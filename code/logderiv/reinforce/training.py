@@ -1,0 +1,337 @@
+"""The training loop: rollouts -> weights -> surrogate -> step."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import VectorEnv
+from torch import Tensor, nn
+
+from logderiv import checks
+from logderiv.checks import Floats
+from logderiv.reinforce.checkpoint import Checkpoint
+from logderiv.reinforce.episodes import (
+    Rollouts,
+    by_chance,
+    make_envs,
+    rollouts,
+)
+from logderiv.reinforce.policies import make_policy
+from logderiv.reinforce.returns import advantages
+from logderiv.surrogate import surrogate
+
+LEARNING_RATE = {"mlp": 0.03, "linear": 0.2}
+CHECK_EVERY = 2000
+CHECK_EPISODES = 100
+CHANCE, TRAINING, CHECKING, FRESH = range(4)  # streams of random numbers
+NUMBERS = (
+    "solved",
+    "solved_steps",
+    "solved_cpu_seconds",
+    "env_steps",
+    "cpu_seconds",
+)
+
+Weights = Callable[[Floats, np.ndarray], Floats]
+
+
+class Update(NamedTuple):
+    """One line of a training's history."""
+
+    env_steps: int
+    mean_return: float
+
+
+@dataclass(eq=False)
+class TrainResult:
+    """What `train` returns; CPU seconds and steps exclude evaluation.
+
+    ``solved_steps`` and ``solved_cpu_seconds`` are None until the first
+    evaluation at or above the environment's reward threshold.
+    """
+
+    policy: nn.Module
+    history: list[Update] = field(default_factory=list)
+    solved: bool = False
+    solved_steps: int | None = None
+    solved_cpu_seconds: float | None = None
+    env_steps: int = 0
+    cpu_seconds: float = 0.0
+
+
+def log_probs(policy: nn.Module, batch: Rollouts) -> Tensor:
+    """log policy(a_t | s_t), (episode, time); 0 where no step is real."""
+    every = torch.log_softmax(policy(batch.observations), dim=-1)
+    taken = every.gather(-1, batch.actions.unsqueeze(-1)).squeeze(-1)
+    return taken * torch.from_numpy(batch.mask)
+
+
+def objective(policy: nn.Module, batch: Rollouts, weights: Weights) -> Tensor:
+    """1/n sum_i sum_t log policy(a_it | s_it) * weight_it.
+
+    The surrogate of chapter 3, on n whole episodes.
+
+    Raises:
+        TypeError, ValueError: weights are not (episode, time) or not finite.
+    """
+    weight = checks.array(
+        "weights(rewards, mask)",
+        weights(batch.rewards.copy(), batch.mask.copy()),
+        batch.mask.shape,
+    )
+    return surrogate(log_probs(policy, batch), torch.from_numpy(weight).float())
+
+
+def policy_gradient(
+    policy: nn.Module,
+    env_id: str,
+    episodes: int,
+    seed: int,
+    weights: Weights = advantages,
+) -> Tensor:
+    """1/n sum_i sum_t weight_it * grad log policy(a_it | s_it), one batch.
+
+    What `train` hands to its optimiser: for the initial policy and the same
+    seed and episodes, its very first gradient.
+
+    Args:
+        policy: maps observations (n, features) to logits (n, K).
+        env_id: a registered environment with discrete actions.
+        episodes: episodes in the batch, >= 2.
+        seed: of the environments and the actions.
+        weights: maps (rewards, mask) to the weight of each log-probability.
+    Returns:
+        (p,), columns as ``policy.parameters()``.
+    Raises:
+        TypeError, ValueError: bad arguments, environments or policies.
+    """
+    episodes = checks.whole("episodes", episodes, 2)
+    rng = _stream(seed, TRAINING, 0)
+    with _one_thread(), closing(make_envs(env_id, episodes)) as envs:
+        value = objective(policy, rollouts(policy, envs, rng), weights)
+        parts = torch.autograd.grad(value, list(policy.parameters()))
+    return torch.cat([part.flatten() for part in parts])
+
+
+def evaluate(
+    policy: nn.Module,
+    episodes: int = 100,
+    seed: int = 1,
+    greedy: bool = False,
+    env_id: str = "CartPole-v1",
+) -> Floats:
+    """R = sum_t r_t, the undiscounted returns of fresh episodes.
+
+    Args:
+        policy: maps observations (n, features) to logits (n, K).
+        episodes: how many, >= 1.
+        seed: of the environments and the actions.
+        greedy: take the most probable action instead of a sampled one.
+        env_id: a registered environment with discrete actions.
+    Returns:
+        (episodes,). The streams are not those of `train` with this seed.
+    Raises:
+        TypeError, ValueError: bad arguments, environments or policies.
+    """
+    episodes = checks.whole("episodes", episodes, 1)
+    greedy = checks.boolean("greedy", greedy)
+    rng = _stream(seed, FRESH)
+    with _one_thread(), closing(make_envs(env_id, episodes)) as envs:
+        return rollouts(policy, envs, rng, greedy).rewards.sum(axis=1)
+
+
+def train(
+    seed: int = 0,
+    env_id: str = "CartPole-v1",
+    policy: str = "mlp",
+    updates: int = 60,
+    episodes: int = 16,
+    weights: Weights = advantages,
+    learning_rate: float | None = None,
+    checkpoint: str | PathLike | None = None,
+) -> TrainResult:
+    """theta <- theta + rate * Adam(grad J), with grad J from one batch.
+
+    A fixed budget, no early stop: the last policy is the result. Each time
+    CHECK_EVERY environment steps are done, the current policy is evaluated
+    on CHECK_EPISODES fresh episodes with sampled actions, until it is solved.
+
+    Args:
+        seed: of everything random; same seed, same numbers.
+        env_id: a registered environment with discrete actions.
+        policy: "mlp" or "linear".
+        updates: gradient steps, >= 1.
+        episodes: episodes in a batch, >= 2.
+        weights: maps (rewards, mask) to the weight of each log-probability.
+        learning_rate: Adam's, > 0; None takes the policy's own.
+        checkpoint: a file, written after each update; if it is there, the
+            training that it holds goes on.
+    Returns:
+        TrainResult.
+    Raises:
+        TypeError, ValueError: bad arguments; a reward, an observation or a
+            parameter that is not finite, with the number of the update; a
+            checkpoint that is damaged or of another training.
+    Source: Williams (1992).
+    """
+    settings = _settings(
+        seed, env_id, policy, updates, episodes, weights, learning_rate
+    )
+    if checkpoint is not None and "<" in settings["weights"]:
+        raise ValueError(
+            "with a checkpoint, weights must be a function of a module, "
+            f"known again by its name, got {weights!r}"
+        )
+    with (
+        _one_thread(),
+        closing(make_envs(env_id, episodes)) as envs,
+        Checkpoint(checkpoint, settings) as file,
+    ):
+        result = begin(envs, policy, seed)
+        model = result.policy
+        optimizer = torch.optim.Adam(
+            model.parameters(), lr=settings["learning_rate"], maximize=True
+        )
+        _restore(result, optimizer, file.load())
+        for update in range(len(result.history), updates):
+            began = time.process_time()
+            with _naming(f"update {update + 1}"):
+                batch = rollouts(model, envs, _stream(seed, TRAINING, update))
+                optimizer.zero_grad()
+                objective(model, batch, weights).backward()
+                optimizer.step()
+                _check_finite(model)
+            _record(result, batch, time.process_time() - began)
+            _check_solved(result, envs.spec, seed, last=update == updates - 1)
+            file.save(_state(result, optimizer))
+    return result
+
+
+def _settings(
+    seed: int,
+    env_id: str,
+    policy: str,
+    updates: int,
+    episodes: int,
+    weights: Weights,
+    learning_rate: float | None,
+) -> dict[str, object]:
+    """The arguments of `train`, checked, as names and plain values."""
+    if policy not in LEARNING_RATE:
+        raise ValueError(f"policy must be 'mlp' or 'linear', got {policy!r}")
+    if learning_rate is None:
+        learning_rate = LEARNING_RATE[policy]
+    return {
+        "seed": checks.whole("seed", seed, 0),
+        "env_id": str(env_id),
+        "policy": str(policy),
+        "updates": checks.whole("updates", updates, 1),
+        "episodes": checks.whole("episodes", episodes, 2),
+        "weights": _name(weights),
+        "learning_rate": checks.real("learning_rate", learning_rate, True),
+    }
+
+
+def _name(weights: Weights) -> str:
+    checks.function("weights", weights)
+    return f"{weights.__module__}.{getattr(weights, '__qualname__', '<>')}"
+
+
+def _stream(seed: int, *stream: int) -> np.random.Generator:
+    """Random numbers that no other stream of this seed, or of another, has."""
+    seed = checks.whole("seed", seed, 0)
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=stream))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums then do not depend on how many threads torch would use."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def _naming(when: str) -> Iterator[None]:
+    """Say when something went wrong."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{when}: {error}") from error
+
+
+def begin(envs: VectorEnv, policy: str, seed: int) -> TrainResult:
+    """A fresh policy, scaled by one batch that is played by chance."""
+    began = time.process_time()
+    with _naming("before update 1"):
+        batch = by_chance(envs, _stream(seed, CHANCE))
+    seen = batch.observations[torch.from_numpy(batch.mask)]
+    actions = int(envs.single_action_space.n)
+    return TrainResult(
+        make_policy(policy, seen, actions, seed),
+        env_steps=len(seen),
+        cpu_seconds=time.process_time() - began,
+    )
+
+
+def _check_finite(model: nn.Module) -> None:
+    for name, value in model.named_parameters():
+        if not torch.isfinite(value).all():
+            bad = value[~torch.isfinite(value)][0].item()
+            raise ValueError(f"parameter {name} must be finite, got {bad}")
+
+
+def _record(result: TrainResult, batch: Rollouts, cpu_seconds: float) -> None:
+    result.cpu_seconds += cpu_seconds
+    result.env_steps += int(batch.mask.sum())
+    mean_return = float(batch.rewards.sum(axis=1).mean())
+    result.history.append(Update(result.env_steps, mean_return))
+
+
+def _check_solved(
+    result: TrainResult, spec: EnvSpec, seed: int, last: bool
+) -> None:
+    """Evaluate each time CHECK_EVERY more steps are done, and at the end."""
+    before = result.history[-2].env_steps if len(result.history) > 1 else 0
+    due = result.env_steps // CHECK_EVERY > before // CHECK_EVERY
+    threshold = spec.reward_threshold
+    if result.solved or threshold is None or not (due or last):
+        return
+    rng = _stream(seed, CHECKING, len(result.history))
+    with closing(make_envs(spec.id, CHECK_EPISODES)) as envs:
+        returns = rollouts(result.policy, envs, rng).rewards.sum(axis=1)
+    if returns.mean() >= threshold:
+        result.solved = True
+        result.solved_steps = result.env_steps
+        result.solved_cpu_seconds = result.cpu_seconds
+
+
+def _state(result: TrainResult, optimizer: torch.optim.Optimizer) -> dict:
+    """All that a later update depends on, in plain values and tensors."""
+    return {
+        "policy": result.policy.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "history": [tuple(update) for update in result.history],
+        "numbers": {name: getattr(result, name) for name in NUMBERS},
+    }
+
+
+def _restore(
+    result: TrainResult, optimizer: torch.optim.Optimizer, state: dict | None
+) -> None:
+    if state is None:
+        return
+    result.policy.load_state_dict(state["policy"])
+    optimizer.load_state_dict(state["optimizer"])
+    result.history = [Update(*line) for line in state["history"]]
+    for name in NUMBERS:
+        setattr(result, name, state["numbers"][name])
