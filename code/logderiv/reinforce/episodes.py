@@ -37,9 +37,11 @@ def make_envs(env_id: str, rows: int) -> VectorEnv:
 
     Raises:
         gymnasium.error.Error: no such environment.
-        TypeError: actions are not Discrete, or observations neither Box nor
-            Discrete.
+        TypeError, ValueError: actions are not Discrete, or observations
+            neither Box nor Discrete; env_id is no string, rows no whole
+            number >= 1.
     """
+    rows = checks.whole("rows", rows, 1)
     if not isinstance(env_id, str):
         raise TypeError(f"env_id must be a string, got {env_id!r}")
     if _is_native(env_id):
@@ -47,6 +49,15 @@ def make_envs(env_id: str, rows: int) -> VectorEnv:
     else:
         by_hand = {"autoreset_mode": AutoresetMode.DISABLED}
         envs = gym.make_vec(env_id, rows, "sync", vector_kwargs=by_hand)
+    try:
+        _check_spaces(envs, env_id)
+    except TypeError:
+        envs.close()
+        raise
+    return envs
+
+
+def _check_spaces(envs: VectorEnv, env_id: str) -> None:
     seen, choices = envs.single_observation_space, envs.single_action_space
     if not isinstance(choices, gym.spaces.Discrete):
         raise TypeError(
@@ -57,7 +68,6 @@ def make_envs(env_id: str, rows: int) -> VectorEnv:
         raise TypeError(
             f"observations must be Box or Discrete, {env_id} has {seen}"
         )
-    return envs
 
 
 def _is_native(env_id: str) -> bool:
@@ -124,7 +134,11 @@ def _features(space: gym.Space, observation: np.ndarray) -> np.ndarray:
         rows = np.zeros((len(observation), int(space.n)), dtype=np.float32)
         rows[np.arange(len(rows)), observation - space.start] = 1
         return rows
-    return np.array(observation, dtype=np.float32).reshape(len(observation), -1)
+    rows = np.array(observation, dtype=np.float32)
+    if not np.isfinite(rows).all():
+        bad = rows[~np.isfinite(rows)][0]
+        raise ValueError(f"observations must be finite, got {bad}")
+    return rows.reshape(len(rows), -1)
 
 
 def _stacked(steps: list[tuple], truncated: np.ndarray) -> Rollouts:

@@ -27,6 +27,7 @@ from logderiv.reinforce.returns import advantages
 from logderiv.surrogate import surrogate
 
 LEARNING_RATE = {"mlp": 0.03, "linear": 0.2}
+LARGEST_RATE = 1e6
 CHECK_EVERY = 2000
 CHECK_EPISODES = 100
 CHANCE, TRAINING, CHECKING, FRESH = range(4)  # streams of random numbers
@@ -208,7 +209,9 @@ def train(
                 optimizer.step()
                 _check_finite(model)
             _record(result, batch, time.process_time() - began)
-            _check_solved(result, envs.spec, seed, last=update == updates - 1)
+            with _naming(f"check after update {update + 1}"):
+                last = update == updates - 1
+                _check_solved(result, envs.spec, seed, last)
             file.save(_state(result, optimizer))
     return result
 
@@ -234,8 +237,17 @@ def _settings(
         "updates": checks.whole("updates", updates, 1),
         "episodes": checks.whole("episodes", episodes, 2),
         "weights": _name(weights),
-        "learning_rate": checks.real("learning_rate", learning_rate, True),
+        "learning_rate": _rate(learning_rate),
     }
+
+
+def _rate(learning_rate: float) -> float:
+    rate = checks.real("learning_rate", learning_rate, positive=True)
+    if rate > LARGEST_RATE:
+        raise ValueError(
+            f"learning_rate must be at most {LARGEST_RATE:g}, got {rate:g}"
+        )
+    return rate
 
 
 def _name(weights: Weights) -> str:
@@ -266,7 +278,8 @@ def _naming(when: str) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{when}: {error}") from error
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{when}: {error}") from error
 
 
 def begin(envs: VectorEnv, policy: str, seed: int) -> TrainResult:

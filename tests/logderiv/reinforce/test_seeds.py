@@ -305,7 +305,7 @@ def test_summary_names_failures_and_imperfect_policies() -> None:
         "all 1.00 to 3.00",
         "last policy, every one of 1000 greedy episodes at 500: 2 of 4 seeds",
         "  seed 3: mean 499.999",
-        "  seed 8: mean 21.200",
+        "  seed 8: mean 21.250",
         "last policy, sampled: median 255.0, half of the seeds 27.5 to "
         "480.0, all 20.0 to 480.0",
     ]
