@@ -53,7 +53,7 @@ def no_log(policy: nn.Module, batch: Rollouts) -> Tensor:
 def own_sample_mean(policy: nn.Module, batch: Rollouts) -> Tensor:
     """The baseline is the mean over all running episodes, its own included."""
     to_go, real = _to_go(batch), _real(batch)
-    mean = to_go.sum(dim=0) / real.sum(dim=0)
+    mean = to_go.sum(dim=0) / real.sum(dim=0).clamp(min=1)
     return surrogate(log_probs(policy, batch), (to_go - mean) * real)
 
 
