@@ -550,7 +550,9 @@ def learning_curves(
     columns = columns or len(groups)
     rows = -(-len(groups) // columns)
     figure, axes = _grid(rows, columns, 2.9 * rows**0.8, "all", "all")
-    for each, (name, curves) in zip(axes.flat, groups.items(), strict=True):
+    for each in axes.flat[len(groups) :]:
+        each.remove()
+    for each, (name, curves) in zip(axes.flat, groups.items(), strict=False):
         _seeds(each, curves)
         each.axhline(level, color=GREY, ls=":", lw=1)
         each.set_title(name, fontsize=10 if columns < 4 else 8.5)
@@ -595,9 +597,9 @@ def _seeds(axes: Axes, curves: Sequence[Curve]) -> None:
         axes.plot(x, returns, color=BLUE, lw=0.8, alpha=0.3 if many else 1)
     first = max(np.min(x) for x, _ in curves)
     last = min(np.max(x) for x, _ in curves)
-    grid = np.linspace(first, last, 200)
-    at_grid = np.array([np.interp(grid, *curve) for curve in curves])
-    low, median, high = np.quantile(at_grid, [0.1, 0.5, 0.9], axis=0)
+    common = np.linspace(first, last, 200)
+    returns = [np.interp(common, *curve) for curve in curves]
+    low, median, high = np.quantile(returns, [0.1, 0.5, 0.9], axis=0)
     if many:
-        axes.fill_between(grid, low, high, color=BLUE, alpha=0.2, lw=0)
-    axes.plot(grid, median, color=RED, lw=2.5)
+        axes.fill_between(common, low, high, color=BLUE, alpha=0.2, lw=0)
+    axes.plot(common, median, color=RED, lw=2.5)

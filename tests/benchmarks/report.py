@@ -6,6 +6,7 @@ python report.py measured.json table.json
 import json
 import platform
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ def table(measured: dict) -> dict:
             "Python": platform.python_version(),
             "NumPy": np.__version__,
             "PyTorch": torch.__version__.partition("+")[0],
+            "Gymnasium": version("gymnasium"),
+            "stable-baselines3": version("stable-baselines3"),
         },
         "rows": [row(each["extra_info"]) for each in measured["benchmarks"]],
     }

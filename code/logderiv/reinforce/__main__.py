@@ -1,6 +1,7 @@
 """python -m logderiv.reinforce: train and evaluate seeds 0 to N - 1.
 
-Prints a summary; the exit code is 1 if a seed was never solved, else 0.
+Prints a summary. The exit code is 0 if every seed was solved, 1 if one was
+not, 2 if something went wrong.
 """
 
 import argparse
@@ -11,22 +12,37 @@ from pathlib import Path
 from tqdm import tqdm
 
 from logderiv import checks
-from logderiv.reinforce.checkpoint import replace
+from logderiv.reinforce.files import write_whole
 from logderiv.reinforce.seeds import summary, sweep
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the sweep that the command line asks for; return the exit code."""
     options = _options(arguments)
-    lines = []
+    try:
+        lines = _run(options)
+    except (OSError, TypeError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(summary(lines))
+    return int(any(not line["solved"] for line in lines))
+
+
+def _run(options: argparse.Namespace) -> list[dict]:
+    """The sweep's lines; the file grows by one as soon as a seed is ready."""
+    lines: list[dict] = []
+    _store(lines, options.json)
     reports = sweep(range(options.seeds), options.jobs, options.checkpoint)
     for report in tqdm(reports, total=options.seeds, unit="seed", disable=None):
         lines.append(report)
-        if options.json:
-            text = "".join(json.dumps(line) + "\n" for line in lines)
-            replace(options.json, text.encode())
-    print(summary(lines))
-    return int(any(not line["solved"] for line in lines))
+        _store(lines, options.json)
+    return lines
+
+
+def _store(lines: list[dict], file: Path | None) -> None:
+    if file:
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        write_whole(file, text.encode())
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -56,7 +72,6 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     if options.json and options.json.exists() and not options.json.is_file():
         parser.error(f"--json: {options.json} is there, and no file")
     if options.checkpoint:
-        options.checkpoint = options.checkpoint.resolve()
         try:
             options.checkpoint.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -6,15 +6,16 @@ the second waits until the first has finished or died, and goes on from there.
 """
 
 import io
-import os
-from contextlib import nullcontext
+import logging
 from hashlib import sha256
 from os import PathLike
 from pathlib import Path
 from typing import Self
 
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
+
+from logderiv.reinforce.files import write_whole
 
 FORMAT = "logderiv.reinforce checkpoint, version 1"
 DIGEST_SIZE = sha256().digest_size
@@ -35,23 +36,28 @@ class Checkpoint:
     def __init__(
         self, path: str | PathLike | None, settings: dict[str, object]
     ) -> None:
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else Path(path).resolve()
         self.settings = settings
         if self.path and not self.path.parent.is_dir():
             raise FileNotFoundError(
                 f"checkpoint {self.path}: there is no folder {self.path.parent}"
             )
 
-        self.lock = (
-            FileLock(f"{self.path}.lock") if self.path else nullcontext()
-        )
+        self.lock = FileLock(f"{self.path}.lock")
 
     def __enter__(self) -> Self:
-        self.lock.__enter__()
+        if self.path:
+            try:
+                self.lock.acquire(timeout=0)
+            except Timeout:
+                logging.warning(
+                    "%s is in use, waiting until its writer is done", self.path
+                )
+                self.lock.acquire()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.lock.__exit__(*error)
+        self.lock.release()
 
     def load(self) -> dict | None:
         """The state last saved, None if there is no file yet.
@@ -79,7 +85,7 @@ class Checkpoint:
         buffer = io.BytesIO()
         torch.save(whole, buffer)
         data = buffer.getvalue()
-        replace(self.path, data + sha256(data).digest())
+        write_whole(self.path, data + sha256(data).digest())
 
 
 def _read(path: Path) -> dict:
@@ -110,22 +116,3 @@ def _differences(there: dict, here: dict) -> str:
         for name in here | there
         if there.get(name) != here.get(name)
     )
-
-
-def replace(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; a reader sees the old or the new.
-
-    Requires: one writer at a time. What it has left when it was killed is
-    overwritten by the next.
-    """
-    path = path.resolve()
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

@@ -18,8 +18,9 @@ class Rollouts(NamedTuple):
     """One whole episode a row, padded to the longest: (episode, time).
 
     observations (episode, time, features), actions, rewards and mask
-    (episode, time); mask is True on real steps. truncated (episode,) is True
-    where the time limit cut the episode before it ended by itself.
+    (episode, time); actions count from 0, mask is True on real steps.
+    truncated (episode,) is True where the time limit cut the episode before
+    it ended by itself.
     """
 
     observations: Tensor
@@ -74,10 +75,12 @@ def _is_native(env_id: str) -> bool:
     module, _, name = env_id.rpartition(":")
     if module:
         importlib.import_module(module)
-    return gym.spec(name).vector_entry_point is not None
+    spec = gym.spec(name)
+    return spec.vector_entry_point is not None and not spec.additional_wrappers
 
 
 @torch.no_grad()
+@np.errstate(all="ignore")
 def rollouts(
     policy: nn.Module,
     envs: VectorEnv,
@@ -113,9 +116,9 @@ def rollouts(
         if by_hand and done.any():
             observation, _ = envs.reset(options={"reset_mask": done})
         seen = _features(space, observation)
-        action = act(seen)
+        logits, action = act(seen)
         observation, reward, ended, cut, _ = envs.step(action + choices.start)
-        steps.append((seen, action, reward, running))
+        steps.append((seen, logits, action, reward, running))
         done = ended | cut
         truncated |= running & cut & ~ended
         running = running & ~done
@@ -134,23 +137,32 @@ def _features(space: gym.Space, observation: np.ndarray) -> np.ndarray:
         rows = np.zeros((len(observation), int(space.n)), dtype=np.float32)
         rows[np.arange(len(rows)), observation - space.start] = 1
         return rows
-    rows = np.array(observation, dtype=np.float32)
-    if not np.isfinite(rows).all():
-        bad = rows[~np.isfinite(rows)][0]
-        raise ValueError(f"observations must be finite, got {bad}")
-    return rows.reshape(len(rows), -1)
+    return np.array(observation, dtype=np.float32).reshape(len(observation), -1)
 
 
 def _stacked(steps: list[tuple], truncated: np.ndarray) -> Rollouts:
     """Steps of all rows, one after the other, as (episode, time)."""
-    seen, actions, rewards, mask = (
-        np.array(part).swapaxes(0, 1) for part in zip(*steps, strict=True)
+    seen, logits, actions, rewards, mask = (
+        np.ascontiguousarray(np.array(part).swapaxes(0, 1))
+        for part in zip(*steps, strict=True)
     )
+    _check_finite("observations must be finite", seen, mask)
+    _check_finite("policy must return finite logits", logits, mask)
     rewards = np.where(mask, rewards, 0.0).astype(float)
     return Rollouts(
-        torch.from_numpy(np.ascontiguousarray(seen)),
-        torch.from_numpy(np.ascontiguousarray(actions)),
+        torch.from_numpy(seen),
+        torch.from_numpy(actions),
         checks.bounded("rewards", rewards),
-        np.ascontiguousarray(mask),
+        mask,
         truncated,
     )
+
+
+def _check_finite(wanted: str, values: np.ndarray, mask: np.ndarray) -> None:
+    """Every value of a real step."""
+    if np.isfinite(values).all():
+        return
+    real = values[mask]
+    if not np.isfinite(real).all():
+        bad = real[~np.isfinite(real)][0]
+        raise ValueError(f"{wanted}, got {bad}")

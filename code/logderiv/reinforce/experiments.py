@@ -3,10 +3,10 @@
 python -m logderiv.reinforce.experiments FILE
 """
 
+import argparse
 import json
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -15,9 +15,10 @@ from pathlib import Path
 
 import torch
 from joblib import Parallel, delayed
+from torch import nn
 
 from logderiv.reinforce import mistakes
-from logderiv.reinforce.checkpoint import replace
+from logderiv.reinforce.files import write_whole
 from logderiv.reinforce.returns import advantages, full_return, rewards_to_go
 from logderiv.reinforce.seeds import sweep
 from logderiv.reinforce.training import (
@@ -31,51 +32,48 @@ SEEDS = range(30)
 FEWER = range(10)
 AFTER = (1, 4, 8, 12)  # updates, for the variances
 BATCHES = 40
+
+
+def with_train(seed: int, **changes: object) -> tuple[nn.Module, list[float]]:
+    """The last policy, and the mean return of each batch."""
+    result = train(seed, **changes)
+    return result.policy, [update.mean_return for update in result.history]
+
+
 WEIGHTS: dict[str, Weights] = {
     "full return": full_return,
     "reward-to-go": rewards_to_go,
     "with baseline": advantages,
 }
-MISTAKES: dict[str, Callable] = {
-    "none": partial(mistakes.learn, mistakes.right),
-    "mean(log p) · sum(G)": partial(mistakes.learn, mistakes.mean_times_sum),
-    "no log": partial(mistakes.learn, mistakes.no_log),
+MISTAKES: dict[str, Callable[[int], tuple]] = {
+    "none": with_train,
+    "mean(log p) · sum(G)": partial(
+        with_train, weights=mistakes.mean_times_sum
+    ),
+    "no log": partial(mistakes.learn, log=False),
     "own sample in the baseline": partial(
-        mistakes.learn, mistakes.own_sample_mean
+        with_train, weights=mistakes.own_sample_mean
     ),
-    "own episode's mean": partial(mistakes.learn, mistakes.own_episode_mean),
-    "mean over steps": partial(mistakes.learn, mistakes.mean_over_steps),
-    "argmax": partial(mistakes.learn, mistakes.right, greedy=True),
-    "cut at 50 taken for the end": partial(
-        mistakes.learn, mistakes.right, env_id=mistakes.SHORT
+    "own episode's mean": partial(
+        with_train, weights=mistakes.own_episode_mean
     ),
+    "mean over steps": partial(with_train, weights=mistakes.mean_over_steps),
+    "argmax": partial(mistakes.learn, greedy=True),
+    "cut at 50 taken for the end": partial(with_train, env_id=mistakes.SHORT),
 }
 
 
-def learning(seed: int, weights: Weights) -> dict:
+def measured(seed: int, learn: Callable[[int], tuple]) -> dict:
     """The learning curve of one training, and how its last policy does."""
-    result = train(seed, weights=weights)
-    return {
-        "returns": digits(update.mean_return for update in result.history),
-        "solved": result.solved,
-        **last_policy(result.policy, seed),
-    }
-
-
-def mistake(seed: int, learn: Callable) -> dict:
-    """The same for a training with a mistake in it."""
     policy, returns = learn(seed)
     return {"returns": digits(returns), **last_policy(policy, seed)}
 
 
-def last_policy(policy: torch.nn.Module, seed: int) -> dict:
+def last_policy(policy: nn.Module, seed: int) -> dict:
     """Mean return of 1000 fresh episodes of the whole task, both ways."""
     greedy = evaluate(policy, 1000, seed, greedy=True)
     sampled = evaluate(policy, 1000, seed)
-    return {
-        "greedy": digits([greedy.mean()])[0],
-        "sampled": digits([sampled.mean()])[0],
-    }
+    return {"greedy": float(greedy.mean()), "sampled": float(sampled.mean())}
 
 
 def variances(seed: int, updates: int) -> list[float]:
@@ -89,7 +87,7 @@ def variances(seed: int, updates: int) -> list[float]:
         gradients = torch.stack(
             [
                 policy_gradient(policy, "CartPole-v1", 16, batch, weights)
-                for batch in range(BATCHES)
+                for batch in range(1000, 1000 + BATCHES)
             ]
         )
         measured.append(float(gradients.var(dim=0).sum()))
@@ -105,9 +103,12 @@ def measure() -> dict:
     """All experiments, side by side on all cores."""
     run = Parallel(n_jobs=-1, batch_size=1)
     return {
-        "sweep": list(sweep(range(100), jobs=-1)),
+        "sweep": [rounded(line) for line in sweep(range(100), jobs=-1)],
         "learning": {
-            name: run(delayed(learning)(seed, weights) for seed in SEEDS)
+            name: run(
+                delayed(measured)(seed, partial(with_train, weights=weights))
+                for seed in SEEDS
+            )
             for name, weights in WEIGHTS.items()
         },
         "variances": {
@@ -117,25 +118,40 @@ def measure() -> dict:
             for updates in AFTER
         },
         "mistakes": {
-            name: run(delayed(mistake)(seed, learn) for seed in FEWER)
+            name: run(delayed(measured)(seed, learn) for seed in FEWER)
             for name, learn in MISTAKES.items()
         },
     }
 
 
+def rounded(line: dict) -> dict:
+    """CPU seconds in four digits; all else is exact as it is."""
+    return {
+        name: digits([value])[0] if name.endswith("seconds") else value
+        for name, value in line.items()
+    }
+
+
 def main() -> None:
     """Measure, and write the file in one step."""
-    file, began = Path(sys.argv[1]), time.monotonic()
+    parser = argparse.ArgumentParser(
+        prog="python -m logderiv.reinforce.experiments", description=__doc__
+    )
+    parser.add_argument("file", type=Path)
+    file = parser.parse_args().file
+    if not file.parent.is_dir():
+        parser.error(f"there is no folder {file.parent}")
+    began = time.monotonic()
     found = measure()
     about = {
         "date": date.today().isoformat(),
-        "command": f"python -m logderiv.reinforce.experiments {file.name}",
+        "command": "make runs",
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "minutes": round((time.monotonic() - began) / 60, 1),
+        "minutes": round((time.monotonic() - began) / 60),
         "torch": torch.__version__.partition("+")[0],
     }
     text = json.dumps({"about": about, **found}, separators=(",", ":"))
-    replace(file, (text + "\n").encode())
+    write_whole(file, (text + "\n").encode())
 
 
 if __name__ == "__main__":

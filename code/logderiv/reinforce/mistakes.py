@@ -1,10 +1,9 @@
-"""The usual mistakes, each as one change to a right loop, to see what they do.
+"""The usual mistakes, each as one change to the right loop.
 
-An objective maps a policy and a batch to the number whose gradient is the
-step. The right one is `training.objective`.
+Most are a wrong weight, so `train` takes them as they are. Two are not:
+leaving out the log, and collecting with argmax.
 """
 
-from collections.abc import Callable
 from contextlib import closing
 
 import gymnasium as gym
@@ -12,17 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from logderiv.checks import Floats
 from logderiv.reinforce.episodes import Rollouts, make_envs, rollouts
 from logderiv.reinforce.returns import advantages, rewards_to_go
 from logderiv.reinforce.training import (
     LEARNING_RATE,
+    TRAINING,
     begin,
     log_probs,
     objective,
+    one_thread,
+    stream,
 )
 from logderiv.surrogate import surrogate
-
-Objective = Callable[[nn.Module, Rollouts], Tensor]
 
 SHORT = "logderiv/CartPole50-v1"
 gym.register(
@@ -32,16 +33,27 @@ gym.register(
 )
 
 
-def right(policy: nn.Module, batch: Rollouts) -> Tensor:
-    """1/n sum_i sum_t log policy * (G_t - b_t)."""
-    return objective(policy, batch, advantages)
-
-
-def mean_times_sum(policy: nn.Module, batch: Rollouts) -> Tensor:
+def mean_times_sum(rewards: Floats, mask: np.ndarray) -> Floats:
     """mean over t of log policy, times the sum over t of G_t."""
-    total = _to_go(batch).sum(dim=1, keepdim=True)
-    length = torch.from_numpy(batch.mask).sum(dim=1, keepdim=True)
-    return surrogate(log_probs(policy, batch), total / length * _real(batch))
+    to_go = rewards_to_go(rewards, mask)
+    mean = to_go.sum(axis=1, keepdims=True) / mask.sum(axis=1, keepdims=True)
+    return mean * mask
+
+
+def own_sample_mean(rewards: Floats, mask: np.ndarray) -> Floats:
+    """G_t less the mean over all running episodes, its own included."""
+    to_go = rewards_to_go(rewards, mask)
+    return (to_go - to_go.sum(axis=0) / mask.sum(axis=0).clip(min=1)) * mask
+
+
+def own_episode_mean(rewards: Floats, mask: np.ndarray) -> Floats:
+    """G_t less the mean of G_t over the steps of the episode itself."""
+    return rewards_to_go(rewards, mask) * mask - mean_times_sum(rewards, mask)
+
+
+def mean_over_steps(rewards: Floats, mask: np.ndarray) -> Floats:
+    """(G_t - b_t) / T, the mean over the episode's steps for their sum."""
+    return advantages(rewards, mask) / mask.sum(axis=1, keepdims=True)
 
 
 def no_log(policy: nn.Module, batch: Rollouts) -> Tensor:
@@ -50,63 +62,33 @@ def no_log(policy: nn.Module, batch: Rollouts) -> Tensor:
     return surrogate(log_probs(policy, batch).exp(), weight.float())
 
 
-def own_sample_mean(policy: nn.Module, batch: Rollouts) -> Tensor:
-    """The baseline is the mean over all running episodes, its own included."""
-    to_go, real = _to_go(batch), _real(batch)
-    mean = to_go.sum(dim=0) / real.sum(dim=0).clamp(min=1)
-    return surrogate(log_probs(policy, batch), (to_go - mean) * real)
-
-
-def own_episode_mean(policy: nn.Module, batch: Rollouts) -> Tensor:
-    """The baseline is the mean of G_t over the steps of the episode itself."""
-    to_go, real = _to_go(batch), _real(batch)
-    mean = to_go.sum(dim=1, keepdim=True) / real.sum(dim=1, keepdim=True)
-    return surrogate(log_probs(policy, batch), (to_go - mean) * real)
-
-
-def mean_over_steps(policy: nn.Module, batch: Rollouts) -> Tensor:
-    """1/n sum_i of the mean over the episode's steps, instead of the sum."""
-    weight = torch.from_numpy(advantages(batch.rewards, batch.mask)).float()
-    length = _real(batch).sum(dim=1, keepdim=True)
-    return surrogate(log_probs(policy, batch), weight / length)
-
-
-def _to_go(batch: Rollouts) -> Tensor:
-    return torch.from_numpy(rewards_to_go(batch.rewards, batch.mask)).float()
-
-
-def _real(batch: Rollouts) -> Tensor:
-    return torch.from_numpy(batch.mask).float()
-
-
 def learn(
-    step_towards: Objective,
-    seed: int,
-    updates: int = 60,
-    greedy: bool = False,
-    env_id: str = "CartPole-v1",
+    seed: int, updates: int = 60, log: bool = True, greedy: bool = False
 ) -> tuple[nn.Module, list[float]]:
-    """The bare loop: roll out, step towards an objective, nothing else.
+    """`train` on CartPole without its books, and with a mistake in it.
 
     Args:
-        step_towards: maps policy and batch to a scalar.
-        seed: of everything random.
+        seed: as in `train`; without a mistake, the same numbers.
         updates: gradient steps.
+        log: False leaves it out.
         greedy: collect with the most probable action, the argmax mistake.
-        env_id: where it learns; SHORT takes 50 steps for the whole task.
     Returns:
         The last policy, and the mean return of each batch.
     """
-    rng, returns = np.random.default_rng(seed), []
-    with closing(make_envs(env_id, 16)) as envs:
+    returns = []
+    with one_thread(), closing(make_envs("CartPole-v1", 16)) as envs:
         policy = begin(envs, "mlp", seed).policy
         optimizer = torch.optim.Adam(
             policy.parameters(), lr=LEARNING_RATE["mlp"], maximize=True
         )
-        for _ in range(updates):
+        for update in range(updates):
+            rng = stream(seed, TRAINING, update)
             batch = rollouts(policy, envs, rng, greedy)
             optimizer.zero_grad()
-            step_towards(policy, batch).backward()
+            if log:
+                objective(policy, batch, advantages).backward()
+            else:
+                no_log(policy, batch).backward()
             optimizer.step()
             returns.append(float(batch.rewards.sum(axis=1).mean()))
     return policy, returns

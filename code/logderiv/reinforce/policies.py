@@ -15,7 +15,7 @@ from logderiv.checks import Floats
 HIDDEN = 32
 DRAWN_AT_ONCE = 2**14  # numbers; a draw costs less in company
 
-Actor = Callable[[np.ndarray], np.ndarray]
+Actor = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class Scaled(nn.Module):
@@ -40,6 +40,8 @@ def make_policy(kind: str, seen: Tensor, actions: int, seed: int) -> nn.Module:
         seen: (m, features), observations.
         actions: K.
         seed: of the initial weights; torch's own generator stays untouched.
+    Returns:
+        (n, features) -> (n, K).
     Raises:
         ValueError: another kind.
     """
@@ -61,7 +63,8 @@ def make_policy(kind: str, seen: Tensor, actions: int, seed: int) -> nn.Module:
 
 def _linear(inputs: int, outputs: int, source: torch.Generator) -> nn.Linear:
     """A layer with torch's own kind of initial weights, from ``source``."""
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    with torch.random.fork_rng(devices=[]):
+        layer = nn.Linear(inputs, outputs)
     for parameter in layer.parameters():
         nn.init.uniform_(
             parameter, -(inputs**-0.5), inputs**-0.5, generator=source
@@ -75,10 +78,10 @@ def actor(
     rng: np.random.Generator,
     greedy: bool,
 ) -> Actor:
-    """Observations (n, features) -> actions (n,), drawn from the softmax.
+    """Observations (n, features) -> logits (n, K), actions (n,).
 
-    The largest of logit + Gumbel noise is a draw from the softmax of the
-    logits; without the noise it is the most probable action.
+    Actions are drawn from the softmax of the logits: the largest of logit +
+    Gumbel noise is such a draw. Without the noise it is the most probable one.
 
     Requires: the parameters do not change while it is in use.
 
@@ -88,15 +91,14 @@ def actor(
         rng: source of the noise.
         greedy: no noise.
     Raises:
-        ValueError: on use, logits that are misshapen or not finite.
+        ValueError: on use, logits that are misshapen.
     """
     forward, noise = _forward(policy), _gumbel(rng, shape)
 
-    def act(seen: np.ndarray) -> np.ndarray:
-        preference = _finite_logits(forward(seen), shape)
-        if not greedy:
-            preference = preference + next(noise)
-        return preference.argmax(axis=1)
+    def act(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logits = _checked(forward(seen), shape)
+        preference = logits if greedy else logits + next(noise)
+        return logits, preference.argmax(axis=1)
 
     return act
 
@@ -118,7 +120,7 @@ def _forward(policy: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
     layers = policy if type(policy) is nn.Sequential else [policy]
     functions = [_in_numpy(layer) for layer in layers]
     if None in functions:
-        return lambda rows: np.asarray(policy(torch.from_numpy(rows)))
+        return lambda rows: np.asarray(policy(as_input(policy, rows)))
 
     def forward(rows: np.ndarray) -> np.ndarray:
         for function in functions:
@@ -128,8 +130,20 @@ def _forward(policy: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
     return forward
 
 
+def as_input(policy: nn.Module, rows: np.ndarray | Tensor) -> Tensor:
+    """Observations in the type of number that the policy computes with."""
+    rows = torch.as_tensor(rows)
+    if not isinstance(policy, nn.Module):
+        return rows
+    return rows.to(next(policy.parameters(), rows).dtype)
+
+
 def _in_numpy(layer: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
     """One layer as a function of arrays; None if it is not of a known kind."""
+    if getattr(layer, "_forward_hooks", 0) or getattr(
+        layer, "_forward_pre_hooks", 0
+    ):
+        return None
     if type(layer) is nn.Tanh:
         return np.tanh
     if type(layer) is Scaled:
@@ -142,13 +156,10 @@ def _in_numpy(layer: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
     return None
 
 
-def _finite_logits(logits: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _checked(logits: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     if logits.dtype.kind != "f" or logits.shape != shape:
         raise ValueError(
             f"policy must return floating-point logits of shape {shape}, "
             f"got {logits.dtype} of shape {logits.shape}"
         )
-    if not np.isfinite(logits).all():
-        bad = logits[~np.isfinite(logits)][0]
-        raise ValueError(f"policy must return finite logits, got {bad}")
     return logits

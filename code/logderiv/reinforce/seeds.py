@@ -5,10 +5,10 @@ Seeds are independent, so they may run side by side: on this machine
 """
 
 from collections.abc import Iterable, Iterator
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
-import torch
 from joblib import Parallel, delayed
 
 from logderiv.reinforce.training import evaluate, train
@@ -20,15 +20,22 @@ PERFECT = 500.0
 def sweep(
     seeds: Iterable[int],
     jobs: int | None = None,
-    checkpoints: Path | None = None,
+    checkpoints: str | PathLike | None = None,
 ) -> Iterator[dict]:
     """`report` of each seed, in the order of the seeds, as they get ready.
 
     Args:
         seeds: whole numbers >= 0.
         jobs: processes; None takes joblib's configuration, 1 without one.
-        checkpoints: a folder for a file a seed, `train`'s checkpoint.
+        checkpoints: a folder for a file a seed, `train`'s checkpoint; on
+            several machines, one that they share.
+    Returns:
+        An iterator of dictionaries, one a seed.
+    Raises:
+        What `report` raises, when that seed's turn has come.
     """
+    if checkpoints is not None:
+        checkpoints = Path(checkpoints).resolve()
     run = Parallel(
         n_jobs=jobs,
         batch_size=1,
@@ -41,9 +48,11 @@ def sweep(
 def report(seed: int, checkpoints: Path | None = None) -> dict:
     """Train one seed; evaluate 1000 greedy and 1000 sampled episodes.
 
-    Torch has one thread from here on, as every worker should.
+    Returns:
+        What `python -m logderiv.reinforce` writes as a line.
+    Raises:
+        TypeError, ValueError: what `train` and `evaluate` raise.
     """
-    torch.set_num_threads(1)
     file = None if checkpoints is None else checkpoints / f"seed-{seed}.pt"
     result = train(seed, checkpoint=file)
     greedy = evaluate(result.policy, EPISODES, seed=seed, greedy=True)
@@ -74,7 +83,9 @@ def summary(lines: list[dict]) -> str:
         text.append(f"  not solved: seeds {', '.join(map(str, failed))}")
     for name, unit in (("solved_steps", ",.0f"), ("solved_cpu_seconds", ".2f")):
         if solved:
-            text.append(f"  {name}: {_spread([x[name] for x in solved], unit)}")
+            text.append(
+                f"  {name} of these: {_spread([x[name] for x in solved], unit)}"
+            )
     perfect = len(lines) - len(below)
     text.append(
         f"last policy, every one of {EPISODES} greedy episodes at "

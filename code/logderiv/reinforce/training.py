@@ -13,7 +13,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 
-from logderiv import checks
+from logderiv import __version__, checks
 from logderiv.checks import Floats
 from logderiv.reinforce.checkpoint import Checkpoint
 from logderiv.reinforce.episodes import (
@@ -22,14 +22,14 @@ from logderiv.reinforce.episodes import (
     make_envs,
     rollouts,
 )
-from logderiv.reinforce.policies import make_policy
+from logderiv.reinforce.policies import as_input, make_policy
 from logderiv.reinforce.returns import advantages
 from logderiv.surrogate import surrogate
 
 LEARNING_RATE = {"mlp": 0.03, "linear": 0.2}
-LARGEST_RATE = 1e6
 CHECK_EVERY = 2000
 CHECK_EPISODES = 100
+MOST_ROWS = 1000  # stepped together when a policy is evaluated
 CHANCE, TRAINING, CHECKING, FRESH = range(4)  # streams of random numbers
 NUMBERS = (
     "solved",
@@ -51,8 +51,10 @@ class Update(NamedTuple):
 
 @dataclass(eq=False)
 class TrainResult:
-    """What `train` returns; CPU seconds and steps exclude evaluation.
+    """What `train` returns.
 
+    CPU seconds and steps include the batch played by chance; they exclude
+    evaluation, and the seconds exclude making environments and writing files.
     ``solved_steps`` and ``solved_cpu_seconds`` are None until the first
     evaluation at or above the environment's reward threshold.
     """
@@ -68,7 +70,8 @@ class TrainResult:
 
 def log_probs(policy: nn.Module, batch: Rollouts) -> Tensor:
     """log policy(a_t | s_t), (episode, time); 0 where no step is real."""
-    every = torch.log_softmax(policy(batch.observations), dim=-1)
+    seen = as_input(policy, batch.observations)
+    every = torch.log_softmax(policy(seen), dim=-1)
     taken = every.gather(-1, batch.actions.unsqueeze(-1)).squeeze(-1)
     return taken * torch.from_numpy(batch.mask)
 
@@ -86,7 +89,8 @@ def objective(policy: nn.Module, batch: Rollouts, weights: Weights) -> Tensor:
         weights(batch.rewards.copy(), batch.mask.copy()),
         batch.mask.shape,
     )
-    return surrogate(log_probs(policy, batch), torch.from_numpy(weight).float())
+    log_prob = log_probs(policy, batch)
+    return surrogate(log_prob, torch.from_numpy(weight).to(log_prob.dtype))
 
 
 def policy_gradient(
@@ -108,16 +112,24 @@ def policy_gradient(
         seed: of the environments and the actions.
         weights: maps (rewards, mask) to the weight of each log-probability.
     Returns:
-        (p,), columns as ``policy.parameters()``.
+        (p,), columns as ``policy.parameters()``; 0 where one is frozen.
     Raises:
         TypeError, ValueError: bad arguments, environments or policies.
     """
     episodes = checks.whole("episodes", episodes, 2)
-    rng = _stream(seed, TRAINING, 0)
-    with _one_thread(), closing(make_envs(env_id, episodes)) as envs:
+    rng = stream(seed, TRAINING, 0)
+    with one_thread(), closing(make_envs(env_id, episodes)) as envs:
         value = objective(policy, rollouts(policy, envs, rng), weights)
-        parts = torch.autograd.grad(value, list(policy.parameters()))
-    return torch.cat([part.flatten() for part in parts])
+    learned = [each for each in policy.parameters() if each.requires_grad]
+    with one_thread():
+        found = torch.autograd.grad(value, learned, materialize_grads=True)
+    parts = dict(zip(learned, found, strict=True))
+    return torch.cat(
+        [
+            parts.get(each, torch.zeros_like(each)).flatten()
+            for each in policy.parameters()
+        ]
+    )
 
 
 def evaluate(
@@ -142,9 +154,15 @@ def evaluate(
     """
     episodes = checks.whole("episodes", episodes, 1)
     greedy = checks.boolean("greedy", greedy)
-    rng = _stream(seed, FRESH)
-    with _one_thread(), closing(make_envs(env_id, episodes)) as envs:
-        return rollouts(policy, envs, rng, greedy).rewards.sum(axis=1)
+    rng = stream(seed, FRESH)
+    returns = []
+    with one_thread():
+        for first in range(0, episodes, MOST_ROWS):
+            rows = min(MOST_ROWS, episodes - first)
+            with closing(make_envs(env_id, rows)) as envs:
+                batch = rollouts(policy, envs, rng, greedy)
+            returns.append(batch.rewards.sum(axis=1))
+    return np.concatenate(returns)
 
 
 def train(
@@ -160,8 +178,10 @@ def train(
     """theta <- theta + rate * Adam(grad J), with grad J from one batch.
 
     A fixed budget, no early stop: the last policy is the result. Each time
-    CHECK_EVERY environment steps are done, the current policy is evaluated
-    on CHECK_EPISODES fresh episodes with sampled actions, until it is solved.
+    CHECK_EVERY environment steps are done, and at the end, the policy plays
+    CHECK_EPISODES fresh episodes with sampled actions, until their mean
+    reaches the environment's reward threshold: it is solved. Without a
+    threshold nothing is checked.
 
     Args:
         seed: of everything random; same seed, same numbers.
@@ -172,48 +192,56 @@ def train(
         weights: maps (rewards, mask) to the weight of each log-probability.
         learning_rate: Adam's, > 0; None takes the policy's own.
         checkpoint: a file, written after each update; if it is there, the
-            training that it holds goes on.
+            training that it holds goes on. One process at a time.
     Returns:
         TrainResult.
     Raises:
         TypeError, ValueError: bad arguments; a reward, an observation or a
             parameter that is not finite, with the number of the update; a
             checkpoint that is damaged or of another training.
-    Source: Williams (1992).
+    Source: Williams (1992); the baseline, Kool, van Hoof and Welling (2019).
     """
     settings = _settings(
         seed, env_id, policy, updates, episodes, weights, learning_rate
     )
-    if checkpoint is not None and "<" in settings["weights"]:
-        raise ValueError(
-            "with a checkpoint, weights must be a function of a module, "
-            f"known again by its name, got {weights!r}"
-        )
+    if checkpoint is not None:
+        _check_named(weights)
     with (
-        _one_thread(),
+        one_thread(),
         closing(make_envs(env_id, episodes)) as envs,
         Checkpoint(checkpoint, settings) as file,
     ):
+        state = file.load()
         result = begin(envs, policy, seed)
-        model = result.policy
         optimizer = torch.optim.Adam(
-            model.parameters(), lr=settings["learning_rate"], maximize=True
+            result.policy.parameters(), settings["learning_rate"], maximize=True
         )
-        _restore(result, optimizer, file.load())
+        _restore(result, optimizer, state)
         for update in range(len(result.history), updates):
-            began = time.process_time()
             with _naming(f"update {update + 1}"):
-                batch = rollouts(model, envs, _stream(seed, TRAINING, update))
-                optimizer.zero_grad()
-                objective(model, batch, weights).backward()
-                optimizer.step()
-                _check_finite(model)
-            _record(result, batch, time.process_time() - began)
-            with _naming(f"check after update {update + 1}"):
+                rng = stream(seed, TRAINING, update)
+                one_update(result, optimizer, envs, rng, weights)
                 last = update == updates - 1
                 _check_solved(result, envs.spec, seed, last)
             file.save(_state(result, optimizer))
     return result
+
+
+def one_update(
+    result: TrainResult,
+    optimizer: torch.optim.Optimizer,
+    envs: VectorEnv,
+    rng: np.random.Generator,
+    weights: Weights,
+) -> None:
+    """Roll out, differentiate the surrogate, step; and keep the books."""
+    began = time.process_time()
+    batch = rollouts(result.policy, envs, rng)
+    optimizer.zero_grad()
+    objective(result.policy, batch, weights).backward()
+    optimizer.step()
+    _check_finite(result.policy)
+    _record(result, batch, time.process_time() - began)
 
 
 def _settings(
@@ -238,31 +266,42 @@ def _settings(
         "episodes": checks.whole("episodes", episodes, 2),
         "weights": _name(weights),
         "learning_rate": _rate(learning_rate),
+        "versions": f"logderiv {__version__}, torch {torch.__version__}",
     }
 
 
 def _rate(learning_rate: float) -> float:
     rate = checks.real("learning_rate", learning_rate, positive=True)
-    if rate > LARGEST_RATE:
-        raise ValueError(
-            f"learning_rate must be at most {LARGEST_RATE:g}, got {rate:g}"
-        )
+    if rate > float(np.finfo(np.float32).max):
+        raise ValueError(f"learning_rate must fit a float32, got {rate:g}")
     return rate
 
 
 def _name(weights: Weights) -> str:
-    checks.function("weights", weights)
+    """What tells one weights function from another after a restart."""
+    if not callable(weights):
+        raise TypeError(
+            f"weights must be a function of rewards and mask, got {weights!r}"
+        )
     return f"{weights.__module__}.{getattr(weights, '__qualname__', '<>')}"
 
 
-def _stream(seed: int, *stream: int) -> np.random.Generator:
+def _check_named(weights: Weights) -> None:
+    if "<" in _name(weights):
+        raise ValueError(
+            "with a checkpoint, weights must be a function of a module, "
+            f"known again by its name, got {weights!r}"
+        )
+
+
+def stream(seed: int, *stream: int) -> np.random.Generator:
     """Random numbers that no other stream of this seed, or of another, has."""
     seed = checks.whole("seed", seed, 0)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=stream))
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Sums then do not depend on how many threads torch would use."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -283,10 +322,20 @@ def _naming(when: str) -> Iterator[None]:
 
 
 def begin(envs: VectorEnv, policy: str, seed: int) -> TrainResult:
-    """A fresh policy, scaled by one batch that is played by chance."""
+    """A fresh policy, scaled by one batch that is played by chance.
+
+    Args:
+        envs: where it is to act; an episode a row is played.
+        policy: "mlp" or "linear".
+        seed: of the batch and of the initial weights.
+    Returns:
+        TrainResult without history, the batch counted.
+    Raises:
+        ValueError: another policy; what is not finite, as "before update 1".
+    """
     began = time.process_time()
     with _naming("before update 1"):
-        batch = by_chance(envs, _stream(seed, CHANCE))
+        batch = by_chance(envs, stream(seed, CHANCE))
     seen = batch.observations[torch.from_numpy(batch.mask)]
     actions = int(envs.single_action_space.n)
     return TrainResult(
@@ -319,7 +368,7 @@ def _check_solved(
     threshold = spec.reward_threshold
     if result.solved or threshold is None or not (due or last):
         return
-    rng = _stream(seed, CHECKING, len(result.history))
+    rng = stream(seed, CHECKING, len(result.history))
     with closing(make_envs(spec.id, CHECK_EPISODES)) as envs:
         returns = rollouts(result.policy, envs, rng).rewards.sum(axis=1)
     if returns.mean() >= threshold:

@@ -36,7 +36,8 @@ from logderiv.reinforce import (
     train,
     training,
 )
-from logderiv.reinforce.checkpoint import Checkpoint, replace
+from logderiv.reinforce.checkpoint import Checkpoint
+from logderiv.reinforce.files import write_whole
 
 UPDATES = 8
 SOON = """
@@ -288,7 +289,9 @@ signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
 """
-CARELESS = "checkpoint.replace = lambda path, data: path.write_bytes(data)\n"
+CARELESS = (
+    "checkpoint.write_whole = lambda path, data: path.write_bytes(data)\n"
+)
 SLOW = """
 real = os.fsync
 os.fsync = lambda handle: time.sleep(0.05) or real(handle)
@@ -433,7 +436,7 @@ def test_what_others_left_in_the_folder_is_theirs(file: Path) -> None:
     for name in (".other.pt.abc.tmp", "a [b] *.pt.tmp", ".a b *.pt.x.tmp"):
         (file.parent / name).write_text(name)
     before = folder_of(file)
-    replace(file, b"new")
+    write_whole(file, b"new")
     assert folder_of(file) == before | {file.name: b"new"}
     assert len(before) == 3
 

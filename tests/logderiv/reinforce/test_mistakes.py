@@ -5,6 +5,7 @@ exact policy gradient: sums only, nothing fails by chance.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,13 @@ import torch
 from torch import nn
 
 from logderiv.expectation import all_trajectories
-from logderiv.reinforce import Rollouts, mistakes, train
+from logderiv.reinforce import (
+    Rollouts,
+    advantages,
+    mistakes,
+    objective,
+    train,
+)
 from logderiv.trajectories import (
     Trajectories,
     dynamics_log_prob,
@@ -22,13 +29,14 @@ from logderiv.trajectories import (
 
 WORLD = short_corridor()
 STEPS = 5
-OBJECTIVES = [
-    mistakes.mean_times_sum,
-    mistakes.no_log,
-    mistakes.own_sample_mean,
-    mistakes.own_episode_mean,
-    mistakes.mean_over_steps,
-]
+OBJECTIVES = {
+    "mean times sum": partial(objective, weights=mistakes.mean_times_sum),
+    "no log": mistakes.no_log,
+    "own sample": partial(objective, weights=mistakes.own_sample_mean),
+    "own episode": partial(objective, weights=mistakes.own_episode_mean),
+    "mean over steps": partial(objective, weights=mistakes.mean_over_steps),
+}
+right = partial(objective, weights=advantages)
 
 
 @pytest.fixture
@@ -41,7 +49,9 @@ def policy() -> nn.Module:
     return module
 
 
-def batch_of(policy: nn.Module, paths: Trajectories, rows: list[int]):
+def batch_of(
+    policy: nn.Module, paths: Trajectories, rows: list[int]
+) -> Rollouts:
     states = torch.from_numpy(paths.states[rows][:, :-1]).clip(0)
     return Rollouts(
         nn.functional.one_hot(states, policy.in_features).float(),
@@ -78,14 +88,14 @@ def exact(policy: nn.Module) -> torch.Tensor:
 
 
 def expected(
-    policy: nn.Module, objective: Callable, steps: int = STEPS
+    policy: nn.Module, aim: Callable, steps: int = STEPS
 ) -> torch.Tensor:
     """The mean gradient of an objective, over all pairs of episodes."""
     paths = all_trajectories(WORLD, steps)
     p = probabilities(policy, paths)
     mean = torch.zeros_like(policy.weight)
     for i, j in np.ndindex(len(p), len(p)):
-        value = objective(policy, batch_of(policy, paths, [i, j]))
+        value = aim(policy, batch_of(policy, paths, [i, j]))
         [part] = torch.autograd.grad(value, [policy.weight])
         mean += float(p[i] * p[j]) * part
     return mean
@@ -97,14 +107,14 @@ def off(found: torch.Tensor, wanted: torch.Tensor) -> float:
 
 
 def test_the_right_objective_has_the_exact_gradient(policy: nn.Module) -> None:
-    assert off(expected(policy, mistakes.right), exact(policy)) < 1e-3
+    assert off(expected(policy, right), exact(policy)) < 1e-3
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("name", OBJECTIVES)
 def test_the_exact_gradient_convicts_a_wrong_objective(
-    policy: nn.Module, objective: Callable
+    policy: nn.Module, name: str
 ) -> None:
-    assert off(expected(policy, objective), exact(policy)) > 0.1
+    assert off(expected(policy, OBJECTIVES[name]), exact(policy)) > 0.1
 
 
 def test_the_own_sample_shrinks_the_gradient_of_two_to_half() -> None:
@@ -118,52 +128,43 @@ def test_the_own_sample_shrinks_the_gradient_of_two_to_half() -> None:
     )
     module = nn.Linear(1, 2)
     whole, half = (
-        torch.autograd.grad(objective(module, batch), [module.bias])[0]
-        for objective in (mistakes.right, mistakes.own_sample_mean)
+        torch.autograd.grad(each(module, batch), [module.bias])[0]
+        for each in (right, OBJECTIVES["own sample"])
     )
     assert torch.allclose(half, whole / 2)
     assert whole.norm() > 0.1
 
 
 def test_the_exact_gradient_convicts_a_cut(policy: nn.Module) -> None:
-    assert off(expected(policy, mistakes.right, steps=2), exact(policy)) > 0.1
+    assert off(expected(policy, right, steps=2), exact(policy)) > 0.1
 
 
 def test_the_exact_gradient_convicts_argmax(policy: nn.Module) -> None:
     """Two episodes of argmax are the same one: all weights are 0."""
     paths = all_trajectories(WORLD, STEPS)
     best = np.argmax(probabilities(policy, paths))
-    value = mistakes.right(policy, batch_of(policy, paths, [best, best]))
+    value = right(policy, batch_of(policy, paths, [best, best]))
     [part] = torch.autograd.grad(value, [policy.weight])
     assert off(part, exact(policy)) > 0.9
 
 
-def test_the_bare_loop_is_train_without_its_books() -> None:
-    """Same policy to begin with; the batches differ in their numbers only."""
-    policy, returns = mistakes.learn(mistakes.right, seed=3, updates=25)
-    assert len(returns) == 25
-    history = train(3, updates=25).history
-    late = [
-        np.mean(returns[-5:]),
-        np.mean([u.mean_return for u in history[-5:]]),
-    ]
-    assert min(late) > 100
-    assert [p.shape for p in policy.parameters()] == [
-        p.shape for p in train(3, updates=1).policy.parameters()
-    ]
+def test_without_a_mistake_it_is_train_bit_for_bit() -> None:
+    policy, returns = mistakes.learn(seed=3, updates=4)
+    result = train(3, updates=4)
+    assert returns == [update.mean_return for update in result.history]
+    for mine, theirs in zip(
+        policy.parameters(), result.policy.parameters(), strict=True
+    ):
+        assert torch.equal(mine, theirs)
+
+
+@pytest.mark.parametrize("mistake", [{"log": False}, {"greedy": True}])
+def test_with_a_mistake_it_is_not(mistake: dict[str, bool]) -> None:
+    _, returns = mistakes.learn(3, updates=4, **mistake)
+    assert returns != [u.mean_return for u in train(3, updates=4).history]
 
 
 def test_the_short_task_ends_after_50_steps() -> None:
-    _, returns = mistakes.learn(
-        mistakes.right, seed=0, updates=15, env_id=mistakes.SHORT
-    )
-    assert max(returns) <= 50
-    assert returns[-1] > 40
-
-
-def test_argmax_collects_the_most_probable_actions() -> None:
-    greedy, sampled = (
-        mistakes.learn(mistakes.right, seed=0, updates=1, greedy=greedy)[1]
-        for greedy in (True, False)
-    )
-    assert greedy != sampled
+    history = train(0, mistakes.SHORT, updates=25).history
+    assert max(update.mean_return for update in history) <= 50
+    assert history[-1].mean_return > 40

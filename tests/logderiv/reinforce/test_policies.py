@@ -61,7 +61,7 @@ def actions_of(
         count = policy(torch.from_numpy(seen)).shape[1]
         rng = np.random.default_rng(0)
         act = actor(policy, (len(seen), count), rng, greedy)
-        return np.array([act(seen) for _ in range(steps)])
+        return np.array([act(seen)[1] for _ in range(steps)])
 
 
 def observations(rows: int) -> np.ndarray:
@@ -144,9 +144,6 @@ def test_extreme_logits_are_no_trouble() -> None:
 @pytest.mark.parametrize(
     ("logits", "said"),
     [
-        (torch.tensor([0.0, np.nan]), "finite logits, got nan"),
-        (torch.tensor([np.inf, 0.0]), "finite logits, got inf"),
-        (torch.tensor([0.0, -np.inf]), "finite logits, got -inf"),
         (torch.tensor([1, 0]), "(3, 2), got int64 of shape (3, 2)"),
         (torch.tensor([1.0]), "(3, 2), got float32 of shape (3, 1)"),
         (torch.tensor([1.0, 0, 0]), "(3, 2), got float32 of shape (3, 3)"),
@@ -159,14 +156,6 @@ def test_bad_logits_are_refused_with_what_they_were(
     act = actor(Constant(logits), (3, 2), rng, greedy)
     with pytest.raises(ValueError, match=re.escape(said)):
         act(np.zeros((3, 1)))
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_parameter_that_is_not_finite_is_refused(value: float) -> None:
-    policy = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
-    policy[2].bias.data[1] = value
-    with pytest.raises(ValueError, match=f"finite logits, got {value}"):
-        actions_of(policy, observations(3))
 
 
 @pytest.mark.parametrize("features", [1, 4, 6])

@@ -700,7 +700,7 @@ def test_numbers_do_not_depend_on_the_number_of_threads(
         return all(map(np.array_equal, one, everything()))
 
     assert for_one_and_two()
-    monkeypatch.setattr(training, "_one_thread", nullcontext)
+    monkeypatch.setattr(training, "one_thread", nullcontext)
     assert not for_one_and_two()
 
 
@@ -713,7 +713,7 @@ CALLS: dict[str, Callable[[Weights], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_one_thread_computes_and_then_there_are_as_many_as_before(
+def testone_thread_computes_and_then_there_are_as_many_as_before(
     call: Callable[[Weights], object], threads: Callable[[int], None]
 ) -> None:
     seen = []
@@ -996,15 +996,47 @@ def test_a_parameter_that_is_not_finite_stops_the_training(
         tiny(policy="linear")
 
 
-def test_a_policy_that_is_not_finite_is_refused() -> None:
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("greedy", [True, False])
+def test_a_policy_that_is_not_finite_is_refused(
+    value: float, greedy: bool
+) -> None:
     policy = cartpole_policy()
-    policy[1].weight.data[0] = np.nan
+    policy[-1].bias.data[1] = value
     for call in (
         lambda: policy_gradient(policy, "CartPole-v1", 2, 0),
-        lambda: evaluate(policy, 2),
+        lambda: evaluate(policy, 2, greedy=greedy),
     ):
-        with pytest.raises(ValueError, match="finite logits, got nan"):
+        with pytest.raises(ValueError, match=f"finite logits, got {value}"):
             call()
+
+
+def test_a_policy_may_compute_in_float64_and_have_frozen_layers() -> None:
+    """The gradient is that of float32, 0 where nothing is to be learned."""
+    policy = cartpole_policy()
+    wanted = policy_gradient(policy, "CartPole-v1", 4, 0)
+    policy.double()[1].requires_grad_(False)
+    found = policy_gradient(policy, "CartPole-v1", 4, 0)
+    frozen = sum(each.numel() for each in policy[1].parameters())
+    assert (found[:frozen] == 0).all()
+    assert torch.allclose(found[frozen:].float(), wanted[frozen:], rtol=1e-3)
+    assert evaluate(policy, 3).shape == (3,)
+
+
+def test_a_hook_acts_in_rollouts_as_it_does_in_gradients() -> None:
+    policy = nn.Linear(4, 2)
+    policy.register_forward_hook(lambda *_: torch.tensor([[0.0, 9.0]] * 50))
+    assert evaluate(policy, 50, greedy=True).mean() < 12
+
+
+def test_many_episodes_are_evaluated_in_blocks(
+    monkeypatch: pytest.MonkeyPatch, uniform: nn.Module
+) -> None:
+    monkeypatch.setattr(training, "MOST_ROWS", 8)
+    returns = evaluate(uniform, 20)
+    assert returns.shape == (20,)
+    assert len(set(returns[:8])) > 1
+    assert not np.array_equal(returns[:8], returns[8:16])
 
 
 @pytest.mark.parametrize(
