@@ -51,7 +51,7 @@ MISTAKES: dict[str, Callable[[int], tuple]] = {
         with_train, weights=mistakes.mean_times_sum
     ),
     "no log": partial(mistakes.learn, log=False),
-    "own sample in the baseline": partial(
+    "own sample included": partial(
         with_train, weights=mistakes.own_sample_mean
     ),
     "own episode's mean": partial(
@@ -59,7 +59,7 @@ MISTAKES: dict[str, Callable[[int], tuple]] = {
     ),
     "mean over steps": partial(with_train, weights=mistakes.mean_over_steps),
     "argmax": partial(mistakes.learn, greedy=True),
-    "cut at 50 taken for the end": partial(with_train, env_id=mistakes.SHORT),
+    "cut at 50 as the end": partial(with_train, env_id=mistakes.SHORT),
 }
 
 
