@@ -504,7 +504,7 @@ def staircase(variances: Mapping[str, float], gradient: float) -> Plot:
 def film(strips: Mapping[str, ArrayLike], times: Sequence[int]) -> Plot:
     """CartPole states (time, 4), drawn at ``times``; empty once it is over."""
     figure = Plot(
-        figsize=(7, 1.1 * len(strips) + 0.3),
+        figsize=(7, 0.85 * len(strips) + 0.4),
         layout="constrained",
         facecolor="white",
     )
@@ -520,7 +520,7 @@ def film(strips: Mapping[str, ArrayLike], times: Sequence[int]) -> Plot:
                 _cart(axes, *np.asarray(states)[time, [0, 2]])
             else:
                 axes.text(0, 0.5, "over", ha="center", color=GREY)
-    _title(figure, "Before training the pole falls; after it, it stands")
+    _title(figure, "Early on the pole falls; in the end it stands")
     return figure
 
 
