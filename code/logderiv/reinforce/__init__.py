@@ -5,8 +5,14 @@
 Plain: no critic, no clipping, no bootstrapping. Averages are over episodes,
 never over time steps. The return is undiscounted.
 
-    seeds -> training -> episodes -> policies
-                         returns, checkpoint
+Files, from the command down:
+
+    __main__, experiments     the command; what the chapter draws
+    seeds, mistakes           many trainings; wrong ones
+    training                  the loop, the gradient, the evaluation
+    episodes, returns         whole episodes; what they are worth
+    checkpoint, files         what survives
+    policies                  networks, and how they act
 """
 
 from logderiv.reinforce.episodes import Rollouts, make_envs, rollouts

@@ -45,7 +45,7 @@ def _store(lines: list[dict], file: Path | None) -> None:
         write_whole(file, text.encode())
 
 
-def _options(arguments: list[str] | None) -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m logderiv.reinforce",
         description=__doc__,
@@ -66,6 +66,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         metavar="DIR",
         help="keep the trainings there; started again, they go on",
     )
+    return parser
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    """Refuse what could not be written, before anything is trained."""
+    parser = _parser()
     options = parser.parse_args(arguments)
     if options.json and not options.json.parent.is_dir():
         parser.error(f"--json: there is no folder {options.json.parent}")

@@ -71,30 +71,31 @@ def report(seed: int, checkpoints: Path | None = None) -> dict:
 
 def summary(lines: list[dict]) -> str:
     """What a person wants to know of a sweep, failures by name."""
+    return "\n".join([*_on_the_way(lines), *_in_the_end(lines)])
+
+
+def _on_the_way(lines: list[dict]) -> Iterator[str]:
     solved = [line for line in lines if line["solved"]]
-    failed = [line["seed"] for line in lines if not line["solved"]]
-    below = {
-        line["seed"]: line["greedy_mean"]
-        for line in lines
-        if line["greedy_mean"] < PERFECT
-    }
-    text = [f"solved: {len(solved)} of {len(lines)} seeds"]
+    failed = [str(line["seed"]) for line in lines if not line["solved"]]
+    yield f"solved: {len(solved)} of {len(lines)} seeds"
     if failed:
-        text.append(f"  not solved: seeds {', '.join(map(str, failed))}")
-    for name, unit in (("solved_steps", ",.0f"), ("solved_cpu_seconds", ".2f")):
+        yield f"  not solved: seeds {', '.join(failed)}"
+    for name, form in (("solved_steps", ",.0f"), ("solved_cpu_seconds", ".2f")):
         if solved:
-            text.append(
-                f"  {name} of these: {_spread([x[name] for x in solved], unit)}"
-            )
-    perfect = len(lines) - len(below)
-    text.append(
+            spread = _spread([line[name] for line in solved], form)
+            yield f"  {name} of these: {spread}"
+
+
+def _in_the_end(lines: list[dict]) -> Iterator[str]:
+    below = [line for line in lines if line["greedy_mean"] < PERFECT]
+    yield (
         f"last policy, every one of {EPISODES} greedy episodes at "
-        f"{PERFECT:.0f}: {perfect} of {len(lines)} seeds"
+        f"{PERFECT:.0f}: {len(lines) - len(below)} of {len(lines)} seeds"
     )
-    text += [f"  seed {seed}: mean {mean:.3f}" for seed, mean in below.items()]
-    sampled = [line["sampled_mean"] for line in lines]
-    text.append(f"last policy, sampled: {_spread(sampled, '.1f')}")
-    return "\n".join(text)
+    for line in below:
+        yield f"  seed {line['seed']}: mean {line['greedy_mean']:.3f}"
+    spread = _spread([line["sampled_mean"] for line in lines], ".1f")
+    yield f"last policy, sampled: {spread}"
 
 
 def _spread(values: list[float], form: str) -> str:
