@@ -1,12 +1,13 @@
 """Environments -> whole episodes."""
 
 import importlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from torch import Tensor, nn
 
 from logderiv import checks
@@ -30,11 +31,33 @@ class Rollouts(NamedTuple):
     truncated: np.ndarray
 
 
+class InTurns(SyncVectorEnv):
+    """Single environments; a row that is done rests until all start anew."""
+
+    def __init__(self, makers: list[Callable[[], gym.Env]]) -> None:
+        super().__init__(makers, autoreset_mode=AutoresetMode.DISABLED)
+        self.spec = self.envs[0].spec
+
+    def reset(self, **how: object) -> tuple[np.ndarray, dict]:
+        self.seen, info = super().reset(**how)
+        self.done = np.zeros(self.num_envs, dtype=bool)
+        return self.seen.copy(), info
+
+    def step(self, actions: np.ndarray) -> tuple:
+        """As any vector environment; of rows at rest, reward 0 and no end."""
+        rewards = np.zeros(self.num_envs)
+        ended, cut = np.zeros((2, self.num_envs), dtype=bool)
+        for row in np.flatnonzero(~self.done):
+            step = self.envs[row].step(actions[row])
+            self.seen[row], rewards[row], ended[row], cut[row], _ = step
+        self.done |= ended | cut
+        return self.seen.copy(), rewards, ended, cut, {}
+
+
 def make_envs(env_id: str, rows: int) -> VectorEnv:
     """``rows`` environments stepped together, natively where possible.
 
-    Where there is no native vector environment, single ones take turns, and
-    none is reset unless `rollouts` asks for it.
+    Where there is no native vector environment, single ones take turns.
 
     Raises:
         gymnasium.error.Error: no such environment.
@@ -48,8 +71,7 @@ def make_envs(env_id: str, rows: int) -> VectorEnv:
     if _is_native(env_id):
         envs = gym.make_vec(env_id, rows, "vector_entry_point")
     else:
-        by_hand = {"autoreset_mode": AutoresetMode.DISABLED}
-        envs = gym.make_vec(env_id, rows, "sync", vector_kwargs=by_hand)
+        envs = InTurns([lambda: gym.make(env_id)] * rows)
     try:
         _check_spaces(envs, env_id)
     except TypeError:
@@ -89,8 +111,9 @@ def rollouts(
 ) -> Rollouts:
     """One whole episode a row: the first N to finish would be the short ones.
 
-    A row that is done goes on being stepped with the others; the mask leaves
-    out whatever happens to it then, the autoreset's own step included.
+    A native environment starts rows that are done anew and steps them along
+    with the others; the mask leaves out whatever happens there, the autoreset's
+    own step included.
 
     Requires: episodes end, by themselves or by a time limit. What an
     environment does is a function of its seed and the actions.
@@ -108,8 +131,8 @@ def rollouts(
     """
     space, choices = envs.single_observation_space, envs.single_action_space
     act = actor(policy, (envs.num_envs, int(choices.n)), rng, greedy)
-    by_hand = envs.metadata.get("autoreset_mode") is AutoresetMode.DISABLED
     observation, _ = envs.reset(seed=int(rng.integers(2**31)))
+    by_hand = _never_restarts(envs)
     truncated, done = np.zeros((2, envs.num_envs), dtype=bool)
     running, steps = ~done, []
     while running.any():
@@ -129,6 +152,13 @@ def by_chance(envs: VectorEnv, rng: np.random.Generator) -> Rollouts:
     """`rollouts` of the policy for which all actions are equally probable."""
     actions = int(envs.single_action_space.n)
     return rollouts(lambda seen: torch.zeros(len(seen), actions), envs, rng)
+
+
+def _never_restarts(envs: VectorEnv) -> bool:
+    """Whether rows that are done must be reset before the next step."""
+    if isinstance(envs, InTurns):
+        return False
+    return envs.metadata.get("autoreset_mode") is AutoresetMode.DISABLED
 
 
 def _features(space: gym.Space, observation: np.ndarray) -> np.ndarray:

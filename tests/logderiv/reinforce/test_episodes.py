@@ -672,3 +672,31 @@ def test_only_the_time_limit_truncates(long: Rollouts) -> None:
 
 def test_nothing_is_truncated_in_short_episodes(batch: Rollouts) -> None:
     assert not batch.truncated.any()
+
+
+def test_a_row_that_is_done_rests(register: Callable[..., None]) -> None:
+    """Single environments are stepped as often as their episode is long."""
+    steps = []
+
+    class Counted(gym.Env):
+        observation_space = gym.spaces.Discrete(9)
+        action_space = gym.spaces.Discrete(2)
+
+        def reset(self, *, seed: int | None = None, options: None = None):
+            super().reset(seed=seed)
+            self.left = int(self.np_random.integers(1, 9))
+            steps.append(0)
+            return self.left, {}
+
+        def step(self, action: int):
+            steps.append(1)
+            self.left -= 1
+            return self.left, 1.0, self.left == 0, False, {}
+
+    register("Counted-v0", entry_point=Counted)
+    with closing(make_envs("Counted-v0", 6)) as envs:
+        steps.clear()
+        batch = by_chance(envs, np.random.default_rng(0))
+    assert sum(steps) == batch.mask.sum()
+    assert len(steps) - sum(steps) == 6
+    assert batch.mask.sum() < batch.mask.size
