@@ -586,7 +586,9 @@ def worth(
         bottom.set(xlabel="updates so far", yscale="log", xticks=after)
     axes[0, 0].set_ylabel("mean return of a batch")
     axes[1, 0].set_ylabel("variance of the gradient")
-    _title(figure, "Less noise in the gradient, more learned from as much data")
+    _title(
+        figure, "Less noise in the gradient, more learned in as many updates"
+    )
     return figure
 
 

@@ -102,7 +102,6 @@ def _is_native(env_id: str) -> bool:
 
 
 @torch.no_grad()
-@np.errstate(all="ignore")
 def rollouts(
     policy: nn.Module,
     envs: VectorEnv,

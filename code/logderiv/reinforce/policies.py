@@ -95,6 +95,7 @@ def actor(
     """
     forward, noise = _forward(policy), _gumbel(rng, shape)
 
+    @np.errstate(all="ignore")
     def act(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         logits = _checked(forward(seen), shape)
         preference = logits if greedy else logits + next(noise)

@@ -95,3 +95,8 @@ def test_the_stored_curves_are_possible(stored: dict) -> None:
 def test_the_stored_sweep_is_what_the_chapter_says(stored: dict) -> None:
     assert all(line["solved"] for line in stored["sweep"])
     assert np.mean([x["greedy_mean"] == 500 for x in stored["sweep"]]) >= 0.98
+
+
+def test_one_stored_seed_got_stuck_at_a_constant_action(stored: dict) -> None:
+    last = [run["sampled"] for run in stored["learning"]["full return"]]
+    assert sum(mean < 11 for mean in last) == 1

@@ -168,3 +168,26 @@ def test_the_short_task_ends_after_50_steps() -> None:
     history = train(0, mistakes.SHORT, updates=25).history
     assert max(update.mean_return for update in history) <= 50
     assert history[-1].mean_return > 40
+
+
+@pytest.mark.parametrize("name", ["mean times sum", "own episode"])
+def test_where_every_step_pays_the_same_it_is_half_the_gradient(
+    policy: nn.Module, name: str
+) -> None:
+    """The corridor pays -1 a step, CartPole 1: the mean G is (T + 1) / 2."""
+    wrong = expected(policy, OBJECTIVES[name])
+    assert off(2 * wrong, exact(policy)) < 1e-3
+    assert off(wrong, exact(policy)) > 0.4
+
+
+def test_without_the_log_no_baseline_is_harmless() -> None:
+    """The mean of grad pi is 1/2 grad sum pi^2, which is not 0."""
+    logits = torch.tensor([0.3, -0.5, 1.1], requires_grad=True)
+    pi = torch.softmax(logits, dim=0)
+    slopes = [
+        torch.autograd.grad(each, logits, retain_graph=True)[0] for each in pi
+    ]
+    mean = sum(p.detach() * slope for p, slope in zip(pi, slopes, strict=True))
+    [half] = torch.autograd.grad((pi**2).sum() / 2, logits)
+    assert torch.allclose(mean, half)
+    assert mean.norm() > 0.05
