@@ -202,6 +202,7 @@ def test_one_process_two_and_a_cluster_find_the_same(tmp_path: Path) -> None:
             assert line[name] == returns.mean()
 
 
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 PRINT_BITS = """
 import torch
 from logderiv.reinforce import evaluate, train
@@ -219,7 +220,7 @@ def printed(threads: int) -> list[str]:
     """What a process that may use so many threads finds, line by line."""
     done = subprocess.run(
         [sys.executable, "-c", PRINT_BITS],
-        env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+        env=os.environ | dict.fromkeys(THREADS, str(threads)),
         capture_output=True,
         text=True,
         check=True,
@@ -236,7 +237,7 @@ def test_processes_with_more_threads_find_the_same() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_training_usesone_thread_and_gives_the_others_back(
+def test_training_uses_one_thread_and_gives_the_others_back(
     threads: int,
 ) -> None:
     used, before = [], torch.get_num_threads()
