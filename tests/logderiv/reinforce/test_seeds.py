@@ -129,7 +129,7 @@ def test_reports_come_as_they_get_ready(
 
 @pytest.mark.usefixtures("cheap")
 @pytest.mark.parametrize("jobs", [None, 3])
-def test_threads_find_whatone_thread_finds(jobs: int | None) -> None:
+def test_threads_find_what_one_thread_finds(jobs: int | None) -> None:
     """joblib's configuration counts, its jobs where none are asked for."""
     alone = found(sweep(range(6), jobs=1))
     with joblib.parallel_config(backend="threading", n_jobs=2):

@@ -713,7 +713,7 @@ CALLS: dict[str, Callable[[Weights], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def testone_thread_computes_and_then_there_are_as_many_as_before(
+def test_one_thread_computes_and_then_there_are_as_many_as_before(
     call: Callable[[Weights], object], threads: Callable[[int], None]
 ) -> None:
     seen = []
