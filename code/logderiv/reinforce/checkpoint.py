@@ -43,10 +43,10 @@ class Checkpoint:
                 f"checkpoint {self.path}: there is no folder {self.path.parent}"
             )
 
-        self.lock = FileLock(f"{self.path}.lock")
+        self.lock = FileLock(f"{self.path}.lock") if self.path else None
 
     def __enter__(self) -> Self:
-        if self.path:
+        if self.lock:
             try:
                 self.lock.acquire(timeout=0)
             except Timeout:
@@ -57,7 +57,8 @@ class Checkpoint:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.lock.release()
+        if self.lock:
+            self.lock.release()
 
     def load(self) -> dict | None:
         """The state last saved, None if there is no file yet.
