@@ -294,10 +294,10 @@ def _check_named(weights: Weights) -> None:
         )
 
 
-def stream(seed: int, *stream: int) -> np.random.Generator:
+def stream(seed: int, *key: int) -> np.random.Generator:
     """Random numbers that no other stream of this seed, or of another, has."""
     seed = checks.whole("seed", seed, 0)
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=stream))
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 @contextmanager
