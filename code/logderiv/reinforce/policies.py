@@ -90,6 +90,8 @@ def actor(
         shape: (n, K).
         rng: source of the noise.
         greedy: no noise.
+    Returns:
+        A function of observations (n, features).
     Raises:
         ValueError: on use, logits that are misshapen.
     """
