@@ -1,6 +1,6 @@
 # `make help` says what there is. What is built lives in .venv and _build.
 .DEFAULT_GOAL := help
-.PHONY: help env book test notebooks runs bench lab clean
+.PHONY: help env book test notebooks homework grade runs bench lab clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,7 +18,7 @@ env: .venv/done  ## the environment in .venv, with the versions of constraints.t
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "== environment: installing into .venv (a few minutes the first time)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[book,test]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[book,grade,test]"
 	@touch $@
 
 book: env  ## build the site into _build/html, warnings as errors
@@ -44,6 +44,13 @@ notebooks: env  ## run every notebook afresh and store its outputs
 	  $(BIN)/jupyter-nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False --log-level WARN $$notebook \
 	    && $(BIN)/jupyter-nbconvert --to notebook --inplace --coalesce-streams --log-level WARN $$notebook || exit 1; \
 	done
+
+homework: env  ## the student copies and the package, in _build/homework
+	$(BIN)/python -m coursework release _build/homework
+
+grade: env  ## grade a folder: make grade SUBMISSIONS=dir OUT=dir
+	@test -n "$(SUBMISSIONS)" -a -n "$(OUT)" || { echo "make grade SUBMISSIONS=dir OUT=dir"; exit 1; }
+	$(BIN)/python -m coursework grade "$(SUBMISSIONS)" "$(OUT)"
 
 runs: env  ## train the many seeds that chapter 4 draws (about 10 minutes)
 	$(BIN)/python -m logderiv.reinforce.experiments chapters/4-reinforce/runs.json

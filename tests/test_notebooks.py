@@ -89,11 +89,16 @@ CHECKS = [
     figure_without_words,
     number_from_nowhere,
 ]
+FOR_READERS = (figure_without_words, number_from_nowhere)
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", NOTEBOOKS, ids=lambda each: str(each.relative_to(ROOT))
+)
 def test_notebook(path: Path, check: Callable[[NotebookNode], str]) -> None:
+    if path.stem == "homework" and check in FOR_READERS:
+        pytest.skip("masters of homework are no pages of the book")
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert not check(notebook)

@@ -4,9 +4,13 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from coursework.master import masters
+from coursework.release import wheel_name
 
 ROOT = Path(__file__).parents[1]
 PAGES = re.compile(r"(\d+) pages of \S+ built")
@@ -64,10 +68,31 @@ def test_a_missing_page_is_noticed(site: Path, tmp_path: Path) -> None:
 
 def test_chapters_show_figures_equations_and_citations(site: Path) -> None:
     for page in sorted(site.glob("chapters/[0-9]-*/*.html")):
+        if page.name == "assignment.html":
+            continue
         html = page.read_text(encoding="utf-8")
         assert "If you see this message" not in html
         for wanted in ("<figcaption", "eqno", "Exercise", "references.html#"):
             assert wanted in html, f"{page.name} has no {wanted}"
+
+
+def test_a_homework_page_offers_what_it_needs(site: Path) -> None:
+    pages = sorted(site.glob("chapters/*/assignment.html"))
+    assert len(pages) == len(masters()) == 4
+    for page, master in zip(pages, masters(), strict=True):
+        html = page.read_text("utf-8")
+        for text in (master.points, master.minutes, "Rubric of question"):
+            assert str(text) in html
+        links = re.findall(r'href="([^"]+)" download', html)
+        names = [f"{master.name}.ipynb", wheel_name()]
+        assert [link.rpartition("/")[2] for link in links] == names
+        assert all(page.parent.joinpath(link).is_file() for link in links)
+
+
+def test_nothing_secret_is_published(
+    site: Path, leaks: Callable[[Path], set[tuple[str, str]]]
+) -> None:
+    assert not leaks(site)
 
 
 def test_no_page_sources_are_published(site: Path) -> None:

@@ -1,0 +1,274 @@
+"""A box: a process that runs a student's cells, seen from outside.
+
+With bubblewrap it has no network, no file but Python's own and the course's
+packages, and its own /tmp. Without, it is an ordinary process.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import psutil
+
+from coursework.inside import LARGEST
+from coursework.values import decode, encode
+
+LIMIT = 20
+START = 120
+CROWD = 40
+ROOM = 256 * 2**20
+INSIDE = [sys.executable, "-m", "coursework.inside"]
+CODE = Path(__file__).parents[1]
+
+
+class AnswerError(Exception):
+    """An answer gave no value; the message says why."""
+
+
+class BoxError(Exception):
+    """The box does not work, whoever's code would run in it."""
+
+
+class Box:
+    """The process; it starts at `with`, and again when an answer broke it.
+
+    Args:
+        given: the given code, run before any answer's.
+        boxed: with bubblewrap.
+        limit: seconds for a call, and for an answer's cells.
+    """
+
+    def __init__(self, given: list[str], boxed: bool, limit: float = LIMIT):
+        self.given, self.boxed, self.limit = given, boxed, limit
+        self.process: subprocess.Popen | None = None
+        self.answer: Answer | None = None
+
+    def __enter__(self) -> "Box":
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """A fresh process that has run the given code.
+
+        Raises:
+            BoxError: it does not start, or the given code fails.
+        """
+        self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self.socket, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [*wrapped(self.boxed), *INSIDE],
+                stdin=theirs,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=self.folder.name,
+                env=environment("/tmp" if self.boxed else self.folder.name),
+                start_new_session=True,
+            )
+        self.buffer = bytearray()
+        try:
+            self.exchange({"given": self.given}, START)
+        except AnswerError as why:
+            self.kill()
+            raise BoxError(f"before any answer was run, it {why}") from None
+        self.at_rest = self.processes()
+
+    def kill(self) -> None:
+        """End the process, and all that it started."""
+        if self.process:
+            for each in _family(self.process.pid):
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.socket.close()
+            self.folder.cleanup()
+        self.process = self.answer = None
+
+    def turn_to(self, answer: "Answer") -> None:
+        """Close the answer that is open, and open another."""
+        if self.answer is answer:
+            return
+        self.close()
+        if not self.process:
+            self.start()
+        self.answer = answer
+        self.exchange({"cells": answer.cells}, self.limit)
+
+    def close(self) -> None:
+        """End the open answer's fork; if it leaves anything, end the box."""
+        if not self.answer:
+            return
+        try:
+            over = self.exchange({"close": True}, self.limit)
+            clean = over == {"over": 0} and self.processes() == self.at_rest
+        except AnswerError:
+            clean = False
+        self.answer = None
+        if not clean or self.buffer:
+            self.kill()
+
+    def exchange(self, message: dict, limit: float) -> dict:
+        """Send a message, return the reply.
+
+        Raises:
+            AnswerError: no reply in time, or none that can be read.
+        """
+        until = time.monotonic() + limit
+        try:
+            self.socket.settimeout(limit)
+            self.socket.sendall(json.dumps(message).encode() + b"\n")
+            while (end := self.buffer.find(b"\n", -(2**16))) < 0:
+                self.receive(until, limit)
+            line, self.buffer = self.buffer[:end], self.buffer[end + 1 :]
+            reply = json.loads(line)
+        except TimeoutError:
+            raise AnswerError(f"was stopped after {limit:g} seconds") from None
+        except (OSError, ValueError, RecursionError):
+            raise AnswerError("cut the line to the grader") from None
+        if not isinstance(reply, dict):
+            raise AnswerError("cut the line to the grader")
+        return reply
+
+    def receive(self, until: float, limit: float) -> None:
+        """Wait a moment for more of the reply."""
+        if time.monotonic() > until:
+            raise TimeoutError
+        if len(self.buffer) > 2 * LARGEST:
+            raise AnswerError("gave a value that is too large")
+        self.socket.settimeout(0.2)
+        try:
+            chunk = self.socket.recv(2**16)
+        except TimeoutError:
+            if self.processes() > CROWD:
+                raise AnswerError("started too many processes") from None
+            return
+        if not chunk:
+            raise AnswerError("ended the process")
+        self.buffer += chunk
+
+    def processes(self) -> int:
+        """How many processes there are in the box."""
+        return len(_family(self.process.pid))
+
+
+class Answer:
+    """A student's answer, called like the function that it is.
+
+    Args:
+        box: where it runs.
+        name: of the function.
+        cells: the code that it needs.
+    """
+
+    def __init__(self, box: Box, name: str, cells: list[str]):
+        self.box, self.name, self.cells = box, name, cells
+        self.lost = ""
+        self.png = ""
+
+    def __call__(self, *arguments: object) -> object:
+        """The value for these arguments; lists and tensors come as arrays.
+
+        Raises:
+            AnswerError: it gave none.
+        """
+        value = self.ask({"arguments": encode(list(arguments))})["value"]
+        if hasattr(value, "detach"):
+            return value.detach().numpy()
+        if isinstance(value, list):
+            with suppress(ValueError):
+                array = np.asarray(value)
+                return array if array.dtype.kind in "biuf" else value
+        return value
+
+    def drawn(self) -> dict:
+        """What a plot answer drew; the picture is kept in `png`."""
+        reply = self.ask({})
+        self.png = reply["png"]
+        return reply["value"]
+
+    def ask(self, request: dict) -> dict:
+        """One call. An answer that broke its box once is not asked again."""
+        if self.lost:
+            raise AnswerError(self.lost)
+        try:
+            self.box.turn_to(self)
+            request = {"call": self.name, **request}
+            reply = self.box.exchange(request, self.box.limit)
+            if "over" in reply:
+                raise AnswerError("ended the process")
+        except AnswerError as why:
+            self.lost = str(why)
+            self.box.kill()
+            raise
+        if "error" in reply:
+            raise AnswerError(str(reply["error"]))
+        try:
+            return reply | {"value": decode(reply["value"], {})}
+        except Exception:
+            raise AnswerError("gave a value that cannot be read") from None
+
+
+@cache
+def can_box() -> bool:
+    """Is bubblewrap here, and allowed to work?"""
+    try:
+        return subprocess.run([*wrapped(True), "true"]).returncode == 0
+    except OSError:
+        return False
+
+
+def wrapped(boxed: bool) -> list[str]:
+    """The command before the command: bubblewrap, or nothing."""
+    if not boxed:
+        return []
+    shown = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache"]
+    shown += [sys.base_prefix, sys.prefix, matplotlib.get_cachedir()]
+    shown += [str(CODE / name) for name in ("logderiv", "coursework")]
+    masked = CODE.parent / "chapters"
+    return [
+        "bwrap", "--unshare-all", "--die-with-parent", "--new-session",
+        "--proc", "/proc", "--dev", "/dev",
+        "--size", str(ROOM), "--tmpfs", "/tmp",
+        *(word for path in shown for word in ("--ro-bind-try", path, path)),
+        "--tmpfs", str(masked), "--chdir", "/tmp",
+    ]  # fmt: skip
+
+
+def environment(home: str) -> dict[str, str]:
+    """Little, and the same for every student."""
+    return {
+        "HOME": home,
+        "IPYTHONDIR": home,
+        "LANG": "C.UTF-8",
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": matplotlib.get_cachedir(),
+        "OMP_NUM_THREADS": "1",
+        "PATH": os.defpath,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": str(CODE),
+    }
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """A process and all that came from it."""
+    try:
+        first = psutil.Process(pid)
+        return [first, *first.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []

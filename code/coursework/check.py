@@ -1,0 +1,123 @@
+"""The visible checks of a student's notebook: missing, misshapen, or wrong?
+
+They help; they do not grade. Nothing that a student does to them changes the
+grade. They print, and never raise.
+"""
+
+import traceback
+from collections.abc import Callable
+
+import numpy as np
+
+
+def check(
+    answer: Callable, arguments: tuple, wanted: object, hint: str = ""
+) -> None:
+    """Call an answer on one example and print what is wrong with the result.
+
+    Args:
+        answer: the student's function.
+        arguments: of the example.
+        wanted: the right value.
+        hint: what to look at when the value is wrong.
+    """
+    found, value = _try(answer, arguments)
+    if not found:
+        trouble = compare(value, wanted)
+        if trouble.startswith("wrong value") and hint:
+            trouble += f" Look at {hint}."
+        found = trouble or "right on this example. The grader has others."
+    print(f"{answer.__name__}: {found}")
+
+
+def check_plot(plot: Callable, words: list[str]) -> None:
+    """Show a plot answer and print what is missing.
+
+    Args:
+        plot: the student's function of empty axes.
+        words: of the labels; each is in that of exactly one series.
+    """
+    import matplotlib.pyplot as plt
+
+    from coursework.drawing import describe, series
+
+    axes = plt.subplots(figsize=(5, 3.5), layout="constrained")[1]
+    found, _ = _try(plot, (axes,))
+    if found:
+        plt.close(axes.figure)
+        print(f"{plot.__name__}: {found}")
+        return
+    data, missing = describe(axes), []
+    for word in words:
+        try:
+            series(data, word)
+        except AssertionError as error:
+            missing.append(f"{error}, wanted 1")
+    missing += [f"no {n}" for n in ("xlabel", "ylabel") if not data[n]]
+    said = (
+        "; ".join(missing)
+        or "all parts are there. The grader looks at the data"
+    )
+    print(f"{plot.__name__}: {said}.")
+
+
+def _try(answer: Callable, arguments: tuple) -> tuple[str, object]:
+    """What went wrong, and the value."""
+    try:
+        return "", answer(*arguments)
+    except NotImplementedError:
+        return "not written yet.", None
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        return f"{type(error).__name__}: {error} (line: {frame.line})", None
+
+
+def agree(value: object, wanted: object, rtol: float = 1e-4) -> None:
+    """For hidden tests: the same shape and, but for rounding, the same values.
+
+    Raises:
+        AssertionError: says what differs.
+    """
+    trouble = compare(value, wanted, rtol)
+    assert not trouble, trouble
+
+
+def compare(value: object, wanted: object, rtol: float = 1e-4) -> str:
+    """What is wrong with a value; nothing if it is right."""
+    wanted = np.asarray(wanted, float)
+    try:
+        got = np.asarray(getattr(value, "detach", lambda: value)())
+        if got.dtype.kind not in "biuf":
+            raise TypeError
+        got = got.astype(float)
+    except Exception:
+        return f"no numbers: got {type(value).__name__}. Is there a return?"
+    if got.shape != wanted.shape:
+        return _misshapen(got.shape, wanted.shape)
+    scale = np.abs(wanted[np.isfinite(wanted)]).max(initial=0)
+    atol = rtol * 0.1 * (scale or 1)
+    close = np.isclose(got, wanted, rtol=rtol, atol=atol, equal_nan=True)
+    if close.all():
+        return ""
+    where = tuple(int(i) for i in np.argwhere(~close)[0])
+    at = f" at {list(where)}" if where else ""
+    values = f"got {got[where]:.6g}, wanted {wanted[where]:.6g}"
+    return f"wrong value{at}: {values}.{_pattern(got, wanted)}"
+
+
+def _misshapen(got: tuple, wanted: tuple) -> str:
+    said = f"wrong shape: got {got}, wanted {wanted}."
+    if len(got) > len(wanted) and 1 not in got:
+        said += " Did (n, 1) meet (n,)? Together they make (n, n)."
+    return said
+
+
+def _pattern(got: np.ndarray, wanted: np.ndarray) -> str:
+    """A mistake that shows in how the values relate."""
+    if np.allclose(got, -wanted):
+        return " All signs are flipped."
+    with np.errstate(all="ignore"):
+        ratio = (got / wanted)[np.isfinite(wanted) & (wanted != 0)]
+    if ratio.size > 1 and np.allclose(ratio, ratio[0]):
+        return f" All values are {ratio[0]:.4g} times the right ones."
+    return ""

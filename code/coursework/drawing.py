@@ -1,0 +1,118 @@
+"""What a plot answer drew, as data."""
+
+import base64
+import io
+from collections.abc import Callable
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import (
+    LineCollection,
+    PathCollection,
+    PolyCollection,
+)
+from matplotlib.container import BarContainer
+
+
+def drawn(plot: Callable[[Axes], object]) -> dict:
+    """What `plot(ax)` puts on empty axes.
+
+    Returns:
+        `title`, `xlabel`, `ylabel`, `xscale`, `yscale`, `legend` (its texts),
+        and the lists `lines`, `points`, `bars` and `bands`. Each entry has a
+        `label`, `x` and `y`; a band has `x`, `low` and `high`.
+    """
+    if hasattr(plot, "drawn"):
+        return plot.drawn()
+    axes = draw(plot)
+    plt.close(axes.figure)
+    return describe(axes)
+
+
+def series(data: dict, word: str) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of the one line, or set of points or bars, with the word.
+
+    Raises:
+        AssertionError: no series, or several, have it in their label.
+    """
+    kinds = (data[kind] for kind in ("lines", "points", "bars"))
+    found = [s for kind in kinds for s in kind if word in s["label"].lower()]
+    assert len(found) == 1, f"{len(found)} series are labelled '{word}'"
+    order = np.argsort(found[0]["x"], kind="stable")
+    return found[0]["x"][order], found[0]["y"][order]
+
+
+def draw(plot: Callable[[Axes], object]) -> Axes:
+    """Empty axes, drawn on."""
+    _, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
+    plot(axes)
+    return axes
+
+
+def describe(axes: Axes) -> dict:
+    """The data, labels and scales of what was drawn on the axes."""
+    legend = axes.get_legend()
+    texts = legend.get_texts() if legend else []
+    return {
+        "title": axes.get_title(),
+        "xlabel": axes.get_xlabel(),
+        "ylabel": axes.get_ylabel(),
+        "xscale": axes.get_xscale(),
+        "yscale": axes.get_yscale(),
+        "legend": [text.get_text() for text in texts],
+        "lines": [
+            *(_line(line) for line in axes.get_lines()),
+            *_all(axes.collections, LineCollection, _segments),
+        ],
+        "points": _all(axes.collections, PathCollection, _points),
+        "bars": _all(axes.containers, BarContainer, _bars),
+        "bands": _all(axes.collections, PolyCollection, _band),
+    }
+
+
+def png(axes: Axes) -> str:
+    """The picture, in base64."""
+    buffer = io.BytesIO()
+    axes.figure.savefig(buffer, format="png", dpi=80)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _all(found: list, kind: type, data: Callable) -> list[dict]:
+    return [data(each) for each in found if isinstance(each, kind)]
+
+
+def _line(line: object) -> dict:
+    x, y = (np.asarray(each, float) for each in line.get_data())
+    return {"label": str(line.get_label()), "x": x, "y": y}
+
+
+def _segments(collection: LineCollection) -> dict:
+    x, y = np.concatenate(collection.get_segments()).T
+    return {"label": str(collection.get_label()), "x": x, "y": y}
+
+
+def _points(collection: PathCollection) -> dict:
+    x, y = np.asarray(collection.get_offsets(), float).T
+    return {"label": str(collection.get_label()), "x": x, "y": y}
+
+
+def _bars(container: BarContainer) -> dict:
+    x = [bar.get_x() + bar.get_width() / 2 for bar in container.patches]
+    y = [bar.get_y() + bar.get_height() for bar in container.patches]
+    label = str(container.get_label())
+    return {"label": label, "x": np.array(x), "y": np.array(y)}
+
+
+def _band(collection: PolyCollection) -> dict:
+    """Lowest and highest y of the outline at each of its x."""
+    corners = np.concatenate([p.vertices for p in collection.get_paths()])
+    x = np.unique(corners[:, 0])
+    y = [corners[corners[:, 0] == each, 1] for each in x]
+    low, high = (np.array([end(each) for each in y]) for end in (min, max))
+    return {
+        "label": str(collection.get_label()),
+        "x": x,
+        "low": low,
+        "high": high,
+    }

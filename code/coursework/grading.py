@@ -1,0 +1,113 @@
+"""Hidden tests, by pytest, asking a box for values."""
+
+import os
+import sys
+import tempfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coursework.box import Answer, AnswerError, Box, BoxError
+from coursework.master import Master
+from coursework.submission import Submission, cells_for
+
+NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+
+
+def outcomes(
+    master: Master, submission: Submission, box: Box, seed: int = 0
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Run all hidden tests on a submission.
+
+    Returns:
+        for each test, what went wrong ("" if nothing did); for each plot, its
+        picture as a PNG in base64.
+    Raises:
+        BoxError: the box does not work, or not every test was run.
+    """
+    answers = {
+        each.answer: Answer(
+            box,
+            each.answer,
+            cells_for(each.answer, submission.code, master.given),
+        )
+        for each in master.graded
+    }
+    asker = Asker(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        module = Path(folder, "hidden.py")
+        module.write_text(master.test_module(), encoding="utf-8")
+        _run_pytest(module, [asker, fixtures(answers)])
+    box.close()
+    if asker.broken or set(asker.said) != {
+        test for each in master.graded for test in each.tests
+    }:
+        raise asker.broken or BoxError(f"{master.name}: not every test was run")
+    plots = {name: each.png for name, each in answers.items() if each.png}
+    return asker.said, plots
+
+
+def _run_pytest(module: Path, plugins: list[object]) -> None:
+    """In this process, with nothing but the module and our plugin."""
+    before = os.environ.get(NO_PLUGINS)
+    os.environ[NO_PLUGINS] = "1"
+    options = ["--assert=plain", "--import-mode=importlib", "-c", os.devnull]
+    options += [f"--rootdir={module.parent}", "-o", "python_files=hidden.py"]
+    off = ["cacheprovider", "terminal", "warnings", "faulthandler", "logging"]
+    try:
+        pytest.main(
+            [str(module), *options, *(f"-pno:{name}" for name in off)],
+            plugins=plugins,
+        )
+    finally:
+        sys.modules.pop(module.stem, None)
+        del os.environ[NO_PLUGINS]
+        if before is not None:
+            os.environ[NO_PLUGINS] = before
+
+
+class Asker:
+    """A pytest plugin: random numbers in, a sentence about each test out."""
+
+    def __init__(self, seed: int):
+        self.said: dict[str, str] = {}
+        self.broken: BoxError | None = None
+        self.seed = seed
+
+    @pytest.fixture
+    def rng(self, request: pytest.FixtureRequest) -> np.random.Generator:
+        """Of the test and the seed."""
+        key = zlib.crc32(request.node.name.encode())
+        return np.random.default_rng([self.seed, key])
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo
+    ) -> object:
+        """Keep what went wrong, as the student shall read it."""
+        if call.excinfo and isinstance(call.excinfo.value, BoxError):
+            self.broken = call.excinfo.value
+        if call.when == "call":
+            self.said[item.name] = _sentence(call.excinfo)
+        return (yield)
+
+
+def fixtures(answers: dict[str, Answer]) -> object:
+    """A pytest plugin: every answer is a fixture of its name."""
+
+    def fixture(name: str) -> object:
+        return pytest.fixture(name=name)(lambda _: answers[name])
+
+    return type("Answers", (), {name: fixture(name) for name in answers})()
+
+
+def _sentence(excinfo: pytest.ExceptionInfo | None) -> str:
+    if excinfo is None:
+        return ""
+    if isinstance(excinfo.value, AnswerError):
+        return str(excinfo.value)
+    if isinstance(excinfo.value, AssertionError):
+        return "not true of this answer"
+    return "the value has not the form that was asked for"

@@ -1,0 +1,81 @@
+"""What students get: notebooks without answers, and the package as a wheel."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+import logderiv
+from coursework.master import CHAPTERS, HIDDEN, SOLUTION, STUB, Master, masters
+
+ROOT = CHAPTERS.parent
+METADATA = {
+    "kernelspec": {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    },
+    "language_info": {"name": "python"},
+}
+INSTALL = """\
+# Does the next cell fail? Then save {wheel} from the
+# page of this homework beside this notebook, delete the # before %pip, and run.
+# %pip install {wheel}"""
+
+
+def release(chapters: Path, out: Path) -> list[Path]:
+    """Write the wheel and every student copy; say where they are."""
+    out.mkdir(parents=True, exist_ok=True)
+    made = [wheel(out)]
+    for master in masters(chapters):
+        path = out / f"{master.name}.ipynb"
+        nbformat.write(student_copy(master), path)
+        made.append(path)
+    return made
+
+
+def student_copy(master: Master) -> NotebookNode:
+    """The master's sources without answers and hidden tests, and no more."""
+    first, *rest = [_without_answers(cell) for cell in master.notebook.cells]
+    install = new_code_cell(INSTALL.format(wheel=wheel_name()), id="install")
+    return new_notebook(cells=[first, install, *rest], metadata=METADATA)
+
+
+def _without_answers(cell: NotebookNode) -> NotebookNode:
+    stub = rf"\g<indent>{STUB[cell.cell_type]}"
+    source = SOLUTION.sub(stub, HIDDEN.sub("", cell.source)).rstrip()
+    new_cell = {"code": new_code_cell, "markdown": new_markdown_cell}
+    return new_cell[cell.cell_type](source, id=cell.id)
+
+
+def wheel_name() -> str:
+    """As `wheel` will call it."""
+    return f"logderiv-{logderiv.__version__}-py3-none-any.whl"
+
+
+def wheel(out: Path) -> Path:
+    """Build the package into `out`, the same bytes each time."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / name, folder)
+        for name in ("logderiv", "coursework"):
+            shutil.copytree(
+                ROOT / "code" / name,
+                Path(folder, "code", name),
+                ignore=shutil.ignore_patterns("__pycache__"),
+            )
+        command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet"]
+        subprocess.run(
+            [*command, "--no-build-isolation", "--wheel-dir", "made", "."],
+            cwd=folder,
+            env=os.environ | {"SOURCE_DATE_EPOCH": "315532800"},
+            check=True,
+        )
+        (made,) = Path(folder, "made").glob("*.whl")
+        return Path(shutil.copy(made, out))

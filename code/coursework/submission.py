@@ -1,0 +1,197 @@
+"""A student's notebook: what is in it, and which cells an answer needs."""
+
+import ast
+import builtins
+import json
+import re
+import symtable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
+
+from coursework.master import Master
+
+LARGEST = 50 * 2**20
+CELL_MAGIC = re.compile(r"^\s*%%\w[^\n]*\n")
+NUMBER = re.compile(r"^## (\d+)\. ", re.MULTILINE)
+BINDING = re.compile(r"^(?:async def|def|class) (\w+)|^(\w+) *=", re.MULTILINE)
+
+
+@dataclass
+class Submission:
+    """A student's notebook; `trouble` says why it could not be read."""
+
+    code: list[str] = field(default_factory=list)
+    markdown: list[str] = field(default_factory=list)
+    trouble: str = ""
+
+
+def read(path: Path) -> Submission:
+    """Whatever can be read of a file that a student handed in."""
+    try:
+        if path.is_symlink() or not path.is_file():
+            return Submission(trouble="not a notebook, but a link or a folder")
+        if path.stat().st_size > LARGEST:
+            return Submission(trouble="larger than 50 MB")
+        cells = _cells(path.read_text(encoding="utf-8-sig"))
+        sources = [(c["cell_type"], "".join(c["source"])) for c in cells]
+    except Exception as error:
+        said = f"cannot be read as a notebook ({type(error).__name__}: {error})"
+        return Submission(trouble=said[:300])
+    return Submission(
+        code=[text for kind, text in sources if kind == "code"],
+        markdown=[text for kind, text in sources if kind == "markdown"],
+    )
+
+
+def _cells(text: str) -> list[dict]:
+    """Cells of a notebook of any format, whatever else an editor has lost."""
+    notebook = json.loads(text)
+    if "worksheets" in notebook:
+        notebook = nbformat.reads(text, as_version=4)
+    return notebook["cells"]
+
+
+def cells_for(name: str, cells: Iterable[str], given: list[str]) -> list[str]:
+    """The cells that an answer needs, in their order.
+
+    They are those that bind its name, and those that bind names which these
+    use, and so on. Names of the given code are always those of the given code.
+    When no cell is seen to bind the answer's name, all cells are needed.
+    """
+    known = {_tidy(cell) for cell in given}
+    cells = [cell for cell in cells if _tidy(cell) not in known]
+    names = [Names.of(cell) for cell in cells]
+    ours = set().union(dir(builtins), *(Names.of(cell).binds for cell in given))
+    wanted, needed = {name}, set()
+    while new := {i for i, n in enumerate(names) if n.serves(wanted)} - needed:
+        needed |= new
+        wanted |= set().union(*(names[i].uses for i in new)) - ours
+    if not any(name in each.binds for each in names):
+        return cells
+    if wanted - set().union(*(each.binds for each in names)):
+        needed |= {i for i, each in enumerate(names) if each.star}
+    return [cells[i] for i in sorted(needed)]
+
+
+@dataclass
+class Names:
+    """The global names that a cell binds, changes, and uses from outside."""
+
+    binds: set[str]
+    changes: set[str]
+    uses: set[str]
+    star: bool = False
+
+    @classmethod
+    def of(cls, cell: str) -> "Names":
+        """Read from the code; what is no Python binds what it seems to."""
+        try:
+            source = TransformerManager().transform_cell(
+                CELL_MAGIC.sub("", cell, count=1)
+            )
+            tree = ast.parse(source)
+            table = symtable.symtable(source, "cell", "exec")
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            seen = {a or b for a, b in BINDING.findall(cell)}
+            return cls(seen, set(), set())
+        symbols = list(_symbols(table))
+        binds = {
+            s.get_name() for s in symbols if s.is_assigned() or s.is_imported()
+        }
+        uses = {s.get_name() for s in symbols if s.is_referenced()} - binds
+        stars = (n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom))
+        star = any(n.names[0].name == "*" for n in stars)
+        return cls(binds, set(_changed(tree)), uses, star)
+
+    def serves(self, wanted: set[str]) -> bool:
+        """Is the cell needed by who wants these names?"""
+        return bool(wanted & (self.binds | self.changes))
+
+
+def _symbols(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
+    """Symbols that are global names, of a cell and the functions in it."""
+    top = table.get_type() == "module"
+    yield from (s for s in table.get_symbols() if top or s.is_global())
+    for child in table.get_children():
+        yield from _symbols(child)
+
+
+def _changed(tree: ast.Module) -> Iterator[str]:
+    """Names whose parts a cell sets, `a.b = 1` or `a[0] = 1` or `a.b(1)`."""
+    for node in _top_level(tree):
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+            places = getattr(node, "targets", None) or [node.target]
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            places = [node.value.func]
+        else:
+            continue
+        for place in places:
+            while isinstance(place, ast.Attribute | ast.Subscript):
+                place = place.value
+                if isinstance(place, ast.Name):
+                    yield place.id
+
+
+def _top_level(node: ast.AST) -> Iterator[ast.AST]:
+    """Statements outside functions and classes."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.ClassDef | ast.Lambda):
+            continue
+        yield child
+        yield from _top_level(child)
+
+
+def _tidy(cell: str) -> str:
+    """The cell without what an editor may change."""
+    return "\n".join(line.rstrip() for line in cell.strip().splitlines())
+
+
+def find(folder: Path) -> dict[str, Path]:
+    """Every submission in a folder, by student.
+
+    A student is a notebook, or a folder with a notebook in it. Whatever else
+    lies there is a submission too; `read` says what is wrong with it.
+    """
+    found: dict[str, Path] = {}
+    for each in sorted(folder.iterdir()):
+        if each.name.startswith((".", "__")):
+            continue
+        for path in _notebooks(each):
+            name = str(path.relative_to(folder).with_suffix(""))
+            if path.parent != folder and len(_notebooks(each)) == 1:
+                name = each.name
+            if path.suffix != ".ipynb" or name in found:
+                name = str(path.relative_to(folder))
+            found[name] = path
+    return found
+
+
+def _notebooks(path: Path) -> list[Path]:
+    if path.is_symlink() or not path.is_dir():
+        return [path]
+    inside = sorted(path.rglob("*.ipynb"))
+    hidden = (".ipynb_checkpoints", "__MACOSX")
+    seen = [p for p in inside if not set(hidden) & set(p.parts)]
+    return seen or [path]
+
+
+def written(submission: Submission, master: Master) -> dict[str, str]:
+    """Texts of a student, by the number of the written question above them.
+
+    A text under no written question is shown with those left empty.
+    """
+    given = {_tidy(text) for text in master.student_texts()}
+    found: dict[str, list[str]] = {}
+    number = ""
+    for text in submission.markdown:
+        if heading := NUMBER.search(text):
+            number = heading[1]
+        if _tidy(text) not in given:
+            found.setdefault(number, []).append(text)
+    asked = [str(each.number) for each in master.questions if each.written]
+    rest = [t for n, texts in found.items() if n not in asked for t in texts]
+    return {n: "\n\n".join(found.get(n, rest)) for n in asked}

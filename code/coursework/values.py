@@ -1,0 +1,77 @@
+"""Values on their way into the box and out of it, as JSON, never a pickle.
+
+Plain numbers, strings, lists, dicts and sets; NumPy arrays, torch tensors,
+NumPy generators (by their state), and functions of the given code (by their
+name). A tuple arrives as a list.
+"""
+
+import sys
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def encode(value: object) -> object:
+    """A value as JSON allows it.
+
+    Raises:
+        TypeError: a value of another kind.
+    """
+    torch = sys.modules.get("torch")
+    if value is None or isinstance(value, bool | int | float | str):
+        return _plain(value)
+    if isinstance(value, np.generic):
+        return encode(value.item())
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        shape = list(value.shape)
+        flat = value.ravel().tolist()
+        return {"array": flat, "shape": shape, "dtype": str(value.dtype)}
+    if torch and isinstance(value, torch.Tensor):
+        tensor = encode(value.detach().cpu().numpy())
+        return {"tensor": tensor, "requires_grad": value.requires_grad}
+    if isinstance(value, np.random.Generator):
+        return {"generator": value.bit_generator.state}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [encode(each) for each in value]
+    if isinstance(value, dict):
+        return {"dict": [[encode(k), encode(v)] for k, v in value.items()]}
+    if isinstance(value, set | frozenset):
+        return {"set": [encode(each) for each in sorted(value, key=repr)]}
+    if callable(value) and hasattr(value, "__name__"):
+        return {"given": value.__name__}
+    raise TypeError(f"a {type(value).__name__} is no number, array or list")
+
+
+def _plain(value: object) -> object:
+    """Of a subclass of int, float or str, the number or text alone."""
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return None
+
+
+def decode(value: object, given: Mapping[str, object]) -> object:
+    """The value again; functions by name from the given code."""
+    if isinstance(value, list):
+        return [decode(each, given) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        dtype = np.dtype(value["dtype"])
+        if dtype.kind not in "biuf":
+            raise TypeError(f"an array of {dtype}")
+        return np.array(value["array"], dtype).reshape(value["shape"])
+    if "tensor" in value:
+        import torch
+
+        tensor = torch.as_tensor(decode(value["tensor"], given))
+        return tensor.requires_grad_(value["requires_grad"])
+    if "generator" in value:
+        bits = np.random.PCG64()
+        bits.state = value["generator"]
+        return np.random.Generator(bits)
+    if "dict" in value:
+        return dict(decode(value["dict"], given))
+    if "set" in value:
+        return set(decode(value["set"], given))
+    return given[value["given"]]

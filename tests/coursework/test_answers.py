@@ -1,0 +1,148 @@
+"""Which answers pass which hidden tests, for every homework."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+import pytest
+
+from coursework.box import Box
+from coursework.grading import outcomes
+from coursework.master import Master
+from coursework.submission import Submission
+
+ANSWERS = Path(__file__).parent / "answers"
+CASE = re.compile(r"^# %% (\w+) (wrong_\w+|alt_\w+)(?: fails (.+))?$", re.M)
+
+
+@dataclass
+class Case:
+    """An answer, and the tests that it must fail."""
+
+    answer: str
+    name: str
+    fails: set[str]
+    source: str
+
+    @property
+    def right(self) -> bool:
+        return self.name.startswith("alt_")
+
+
+def cases(master: Master) -> list[Case]:
+    """`# %% answer wrong_name fails what what` and the cell below it."""
+    text = ANSWERS.joinpath(f"{master.path.parent.name}.py").read_text("utf-8")
+    _, *parts = CASE.split(text)
+    quads = zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True)
+    return [
+        Case(
+            answer,
+            name,
+            {f"test_{answer}_{what}" for what in (fails or "").split()},
+            source.strip(),
+        )
+        for answer, name, fails, source in quads
+    ]
+
+
+def failed(said: dict[str, str]) -> set[str]:
+    """The tests that found something."""
+    return {test for test, trouble in said.items() if trouble}
+
+
+Submit = Callable[..., Submission]
+
+
+def rows(master: Master, right: bool) -> list[list[Case]]:
+    """The first case of every question, the second of every question, …"""
+    by_answer = [
+        [c for c in cases(master) if c.right == right and c.answer == q.answer]
+        for q in master.graded
+    ]
+    return [[case for case in row if case] for row in zip_longest(*by_answer)]
+
+
+def check_row(
+    master: Master, row: list[Case], box: Box, submit: Submit, seed: int = 0
+) -> None:
+    """A submission with these answers fails what they should, no more."""
+    instead = {case.answer: case.source for case in row}
+    said, _ = outcomes(master, submit(**instead), box, seed)
+    wanted = set().union(*(case.fails for case in row))
+    assert failed(said) == wanted, {
+        test: (said[test], [case.name for case in row if case.fails & {test}])
+        for test in failed(said) ^ wanted
+    }
+
+
+def test_the_master_passes_everything(
+    master: Master, box: Box, submit: Submit
+) -> None:
+    said, _ = outcomes(master, submit(), box)
+    assert set(said) == {test for each in master.graded for test in each.tests}
+    assert not failed(said), said
+
+
+def test_wrong_answers_fail_what_they_should(
+    master: Master, box: Box, submit: Submit
+) -> None:
+    for row in rows(master, right=False):
+        check_row(master, row, box, submit)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parity", [0, 1])
+def test_wrong_answers_cost_no_other_question(
+    master: Master, box: Box, submit: Submit, parity: int
+) -> None:
+    """Every second question has a wrong answer, those between a right one."""
+    chosen = {each.answer for each in master.graded[parity::2]}
+    for row in rows(master, right=False):
+        row = [case for case in row if case.answer in chosen]
+        check_row(master, row, box, submit)
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 20))],
+)
+def test_alternative_answers_pass_everything(
+    master: Master, box: Box, submit: Submit, seed: int
+) -> None:
+    for row in rows(master, right=True):
+        check_row(master, row, box, submit, seed)
+
+
+def test_there_are_enough_cases(master: Master) -> None:
+    count = Counter((c.answer, c.right) for c in cases(master))
+    for each in master.graded:
+        wrong, right = (3, 2) if each.plot else (6, 2)
+        assert count[each.answer, False] >= wrong, each.answer
+        assert count[each.answer, True] >= right, each.answer
+    assert all(bool(case.fails) != case.right for case in cases(master))
+
+
+def test_every_hidden_test_is_failed_by_some_case(master: Master) -> None:
+    caught = set().union(*(case.fails for case in cases(master)))
+    assert caught == {test for each in master.graded for test in each.tests}
+
+
+def test_a_blank_answer_fails_its_own_tests_alone(
+    master: Master, box: Box, submit: Submit
+) -> None:
+    for each in master.graded:
+        stub = f"def {each.answer}(*arguments):\n    raise NotImplementedError"
+        said, _ = outcomes(master, submit(**{each.answer: stub}), box)
+        assert failed(said) == set(each.tests)
+        assert {said[test] for test in each.tests} == {"not written yet"}
+
+
+def test_a_submission_without_code_fails_everything(
+    master: Master, box: Box, submit: Submit
+) -> None:
+    said, _ = outcomes(master, Submission(), box)
+    assert failed(said) == set(said)
+    assert set(said.values()) == {"missing"}

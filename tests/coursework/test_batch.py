@@ -1,0 +1,288 @@
+"""A folder of submissions, by the command that a teacher runs."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from coursework import batch
+from coursework.box import Box, BoxError
+from coursework.grading import outcomes
+from coursework.master import SOLUTION, Master, masters
+from coursework.submission import Submission
+
+COMMAND = [sys.executable, "-m", "coursework", "grade", "--jobs", "2"]
+
+
+def answer_sheet(master: Master, words: str = "") -> nbformat.NotebookNode:
+    """The master as a student would hand it in."""
+    notebook = nbformat.read(master.path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and SOLUTION.search(cell.source):
+            cell.source = words or "Because <script>alert(1)</script> & so."
+    return notebook
+
+
+def with_answer(master: Master, name: str, source: str) -> str:
+    """The same with another answer, as JSON."""
+    notebook = answer_sheet(master)
+    for cell in notebook.cells:
+        if SOLUTION.search(cell.source) and f"def {name}(" in cell.source:
+            cell.source = source
+    return nbformat.writes(notebook)
+
+
+@pytest.fixture(scope="module")
+def homework() -> Master:
+    return masters()[0]
+
+
+@pytest.fixture(scope="module")
+def folder(homework: Master, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve students, of whom few did what was asked."""
+    folder = tmp_path_factory.mktemp("handed in")
+    right = nbformat.writes(answer_sheet(homework))
+    first = homework.graded[0].answer
+    files = {
+        "right.ipynb": right,
+        "in a folder/any name.ipynb": right,
+        "smithjo_1234_5678_homework.ipynb": right,
+        "<i>&'\".ipynb": right,
+        "wörter 数.ipynb": right,
+        "empty.ipynb": "",
+        "half.ipynb": right[: len(right) // 2],
+        "program.py": "print(1)",
+        "exit.ipynb": with_answer(
+            homework, first, f"import os\ndef {first}(*a): os._exit(1)"
+        ),
+        "loop.ipynb": with_answer(
+            homework, first, f"def {first}(*a):\n    while True: pass"
+        ),
+        "blank.ipynb": nbformat.writes(new_notebook()),
+    }
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
+    (folder / "nothing inside").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def out(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("graded")
+    subprocess.run([*COMMAND, folder, out], check=True, capture_output=True)
+    return out
+
+
+def rows(path: Path) -> dict[str, dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def test_everyone_gets_a_result(folder: Path, out: Path) -> None:
+    names = {"in a folder", "nothing inside", "program.py"} | {
+        path.stem for path in folder.glob("*.ipynb")
+    }
+    assert set(rows(out / "grades.csv")) == names
+    for name in names:
+        assert (out / "feedback" / f"{name}.html").is_file()
+        file = out / "gradescope" / name / "results.json"
+        assert "score" in json.loads(file.read_text("utf-8"))
+
+
+def test_the_points_are_right(out: Path, homework: Master) -> None:
+    table = rows(out / "grades.csv")
+    machine = sum(each.points for each in homework.graded)
+    most = homework.graded[0].points
+    wanted = dict.fromkeys(table, 0) | dict.fromkeys(
+        ["right", "in a folder", "smithjo_1234_5678_homework", "<i>&'\"",
+         "wörter 数"], machine
+    ) | dict.fromkeys(["exit", "loop"], machine - most)  # fmt: skip
+    assert {n: float(row["total"]) for n, row in table.items()} == wanted
+    noted = {name for name, row in table.items() if row["note"]}
+    assert noted == {"empty", "half", "program.py", "nothing inside"}
+    assert all(float(row["of"]) == homework.points for row in table.values())
+
+
+def test_there_is_a_column_a_test(out: Path, homework: Master) -> None:
+    columns = list(rows(out / "grades.csv")["right"])
+    tests = sum(len(each.tests) for each in homework.graded)
+    assert len(columns) == 3 + tests + 1 + 1
+    shares = [re.search(r"\(([\d.]+)\)$", name) for name in columns[3:-1]]
+    assert sum(float(each[1]) for each in shares) == homework.points
+
+
+def test_students_read_what_happened(out: Path, homework: Master) -> None:
+    pages = {p.stem: p.read_text("utf-8") for p in (out / "feedback").iterdir()}
+    assert "was stopped after 20 seconds" in pages["loop"]
+    assert "ended the process" in pages["exit"]
+    assert "cannot be read as a notebook" in pages["half"]
+    assert "missing" in pages["blank"]
+    assert "data:image/png;base64," in pages["right"]
+    assert "&lt;i&gt;" in pages["<i>&'\""]
+    for page in pages.values():
+        assert "def test_" not in page
+        assert "agree(" not in page
+
+
+def test_the_sheet_shows_words_and_plots(out: Path, homework: Master) -> None:
+    sheet = (out / "sheet.html").read_text("utf-8")
+    assert "Because &lt;script&gt;alert(1)&lt;/script&gt; &amp; so." in sheet
+    assert sheet.count("data:image/png;base64,") == 7
+    (written,) = (each for each in homework.questions if each.written)
+    assert written.title in sheet
+    assert "points:" in sheet or "point:" in sheet
+    assert "<script" not in sheet
+
+
+def test_canvas_finds_its_students(out: Path, homework: Master) -> None:
+    with (out / "canvas.csv").open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert table[0]["Student"].strip() == "Points Possible"
+    ids = {row["Student"]: row["ID"] for row in table}
+    assert ids["smithjo_1234_5678_homework"] == "1234"
+    assert ids["right"] == ""
+    assert homework.title in table[0]
+
+
+def test_gradescope_gets_its_points(out: Path, homework: Master) -> None:
+    file = out / "gradescope/exit/results.json"
+    results = json.loads(file.read_text("utf-8"))
+    tests = {test["name"]: test for test in results["tests"]}
+    assert results["score"] == sum(test["score"] for test in tests.values())
+    failed = {n for n, test in tests.items() if test["status"] == "failed"}
+    assert {name.split(":")[0] for name in failed} == {
+        homework.graded[0].answer
+    }
+
+
+def test_points_of_a_reader_count(out: Path, folder: Path) -> None:
+    path = out / "written.csv"
+    before = path.read_text("utf-8")
+    (line,) = (x for x in before.splitlines() if x.startswith("right,"))
+    table = before.replace(line, f'{line[:-2]},"2,5",well said')
+    path.write_text(table, "utf-8")
+    subprocess.run([*COMMAND, folder, out], check=True, capture_output=True)
+    row = rows(out / "grades.csv")["right"]
+    others = [float(row[c]) for c in row if re.search(r": .+\)$", c)]
+    assert float(row["total"]) == sum(others) + 2.5
+    assert "well said" in (out / "feedback/right.html").read_text("utf-8")
+    assert path.read_text("utf-8").splitlines() == table.splitlines()
+    path.write_text(table.replace('"2,5"', "50"), "utf-8")
+    again = subprocess.run(
+        [*COMMAND, folder, out], capture_output=True, text=True
+    )
+    assert again.returncode == 1
+    assert "wanted a number from 0 to" in again.stderr
+    path.write_text(before, "utf-8")
+    subprocess.run([*COMMAND, folder, out], check=True, capture_output=True)
+
+
+def test_what_is_graded_is_not_graded_again(out: Path, folder: Path) -> None:
+    kept = {p: p.stat().st_mtime_ns for p in (out / "graded").rglob("*.json")}
+    table = (out / "grades.csv").read_bytes()
+    path = folder / "blank.ipynb"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("\n}", "\n} "), "utf-8")
+    subprocess.run([*COMMAND, folder, out], check=True, capture_output=True)
+    fresh = {p.stem for p, when in kept.items() if p.stat().st_mtime_ns != when}
+    assert fresh == {"blank"}
+    assert (out / "grades.csv").read_bytes() == table
+    path.write_text(text, "utf-8")
+
+
+@pytest.mark.slow
+def test_three_times_the_same(out: Path, folder: Path, tmp_path: Path) -> None:
+    for name in ("second", "third"):
+        fresh = tmp_path / name
+        subprocess.run(
+            [*COMMAND, folder, fresh], check=True, capture_output=True
+        )
+        for table in ("grades.csv", "canvas.csv"):
+            same = (out / table).read_bytes() == (fresh / table).read_bytes()
+            assert same, table
+
+
+def test_it_goes_on_after_a_kill(
+    out: Path, folder: Path, tmp_path: Path
+) -> None:
+    first = subprocess.Popen(
+        [*COMMAND, folder, tmp_path],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    graded = tmp_path / "graded"
+    while len(list(graded.rglob("*.json"))) < 2:
+        assert first.poll() is None
+        time.sleep(0.05)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    kept = {p: p.stat().st_mtime_ns for p in graded.rglob("*.json")}
+    assert not (tmp_path / "grades.csv").exists()
+    subprocess.run(
+        [*COMMAND, folder, tmp_path], check=True, capture_output=True
+    )
+    assert all(p.stat().st_mtime_ns == when for p, when in kept.items())
+    table = (out / "grades.csv").read_bytes()
+    assert (tmp_path / "grades.csv").read_bytes() == table
+
+
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *words], capture_output=True, text=True)
+
+
+def test_what_the_command_refuses(tmp_path: Path) -> None:
+    assert "no folder with submissions" in run(tmp_path / "no", tmp_path).stderr
+    nbformat.write(
+        new_notebook(cells=[new_code_cell("1")]), tmp_path / "a.ipynb"
+    )
+    assert "say which one" in run(tmp_path, tmp_path / "out").stderr
+    result = run(tmp_path, tmp_path / "out", "--homework", "1-identity")
+    assert result.returncode == 0, result.stderr
+
+
+def test_which_homework_it_is(tmp_path: Path) -> None:
+    for master in masters():
+        folder = tmp_path / master.name
+        folder.mkdir()
+        nbformat.write(answer_sheet(master), folder / "a.ipynb")
+        assert batch.guess(folder, masters()).name == master.name
+
+
+def test_a_box_that_does_not_work_is_no_student_s_fault(
+    homework: Master,
+) -> None:
+    with pytest.raises(BoxError, match="ended the process"):
+        Box(["import nowhere"], boxed=False).__enter__()
+
+
+def test_a_box_that_breaks_later_is_no_student_s_fault(
+    homework: Master, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = homework.graded[0].answer
+    leave = f"import os\ndef {first}(*a): os._exit(1)"
+    with Box(homework.given, boxed=False) as box:
+        box.given = ["import nowhere"]
+        with pytest.raises(BoxError, match="ended the process"):
+            outcomes(homework, Submission(code=[leave]), box)
+
+
+def test_no_box_is_said_loudly(
+    folder: Path, tmp_path: Path, homework: Master,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(batch, "can_box", lambda: False)
+    (tmp_path / "in").mkdir()
+    batch.grade(tmp_path / "in", tmp_path / "out", homework, jobs=1)
+    assert "run UNBOXED" in capsys.readouterr().out

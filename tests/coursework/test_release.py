@@ -1,0 +1,138 @@
+"""Student copies: they run, they score nothing, and they hold no answer."""
+
+import html
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from coursework.box import Box
+from coursework.grading import outcomes
+from coursework.master import CHAPTERS, SOLUTION, Master, masters
+from coursework.release import release, student_copy
+from coursework.submission import read
+
+Leaks = Callable[[Path], set[tuple[str, str]]]
+SECRET = "turned = np.asarray(x) - mu"
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("released")
+    release(CHAPTERS, folder)
+    return folder
+
+
+def test_nothing_secret_is_released(released: Path, leaks: Leaks) -> None:
+    assert not leaks(released)
+
+
+def test_a_secret_would_be_found(tmp_path: Path, leaks: Leaks) -> None:
+    (cell,) = (c for c in masters()[0].notebook.cells if SECRET in c.source)
+    assert SOLUTION.search(cell.source)
+    line = SECRET
+    (tmp_path / "a.html").write_text(f"<p>{html.escape(line)}</p>", "utf-8")
+    with zipfile.ZipFile(tmp_path / "b.whl", "w") as wheel:
+        wheel.writestr("c.py", line)
+    assert leaks(tmp_path) == {("a.html", line), ("c.py", line)}
+
+
+def test_the_same_bytes_each_time(released: Path, tmp_path: Path) -> None:
+    release(CHAPTERS, tmp_path)
+    for path in released.iterdir():
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes()
+    assert len(list(released.iterdir())) == 1 + len(masters())
+
+
+def test_metadata_is_what_is_allowed(released: Path) -> None:
+    for path in released.glob("*.ipynb"):
+        notebook = json.loads(path.read_text("utf-8"))
+        assert set(notebook["metadata"]) <= {"kernelspec", "language_info"}
+        for cell in notebook["cells"]:
+            assert cell["metadata"] == {}
+            assert not cell.get("outputs")
+            assert cell.get("execution_count") is None
+
+
+def test_planted_metadata_and_outputs_are_gone() -> None:
+    master = masters()[0]
+    master.notebook.metadata["answers"] = "planted"
+    for cell in master.notebook.cells:
+        cell.metadata["notes"] = "planted"
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.v4.new_output("stream", text="planted")]
+    assert "planted" not in nbformat.writes(student_copy(master))
+
+
+def test_what_was_asked_is_still_there(released: Path) -> None:
+    for master in masters():
+        path = released / f"{master.name}.ipynb"
+        cells = nbformat.read(path, as_version=4).cells
+        text = "\n".join(cell.source for cell in cells)
+        for question in master.questions:
+            assert question.task in text
+        for cell in master.given:
+            assert cell in text
+        assert "BEGIN" not in text
+        assert text.count("raise NotImplementedError") >= len(master.graded)
+        assert text.count("*Write your answer here.*") == 1
+
+
+@pytest.fixture(scope="module")
+def run(released: Path, master: Master) -> list[dict]:
+    """The student copy, run from top to end in a kernel."""
+    path = released / f"{master.name}.ipynb"
+    subprocess.run(
+        [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook",
+         "--execute", "--output", f"run-{master.name}", path],
+        check=True,
+        capture_output=True,
+        cwd=released,
+    )  # fmt: skip
+    return nbformat.read(
+        released / f"run-{master.name}.ipynb", as_version=4
+    ).cells
+
+
+def test_a_fresh_copy_runs_to_the_end(run: list[dict], master: Master) -> None:
+    said = [o.get("text", "") for c in run for o in c.get("outputs", [])]
+    lines = "".join(said).splitlines()
+    assert all(re.fullmatch(r"\w+: not written yet\.", line) for line in lines)
+    assert len(set(lines)) == len(master.graded)
+
+
+def test_a_fresh_copy_scores_nothing(
+    released: Path, master: Master, box: Box
+) -> None:
+    said, plots = outcomes(master, read(released / f"{master.name}.ipynb"), box)
+    assert set(said.values()) == {"not written yet"}
+    assert not plots
+
+
+def test_the_wheel_holds_the_package_alone(released: Path) -> None:
+    (wheel,) = released.glob("*.whl")
+    with zipfile.ZipFile(wheel) as opened:
+        tops = {name.split("/")[0] for name in opened.namelist()}
+    info = {name for name in tops if name.endswith(".dist-info")}
+    assert len(info) == 1
+    assert tops - info == {"logderiv", "coursework"}
+
+
+def test_the_first_cell_says_how_to_install_that_wheel(
+    released: Path,
+) -> None:
+    (wheel,) = released.glob("*.whl")
+    for master in masters():
+        path = released / f"{master.name}.ipynb"
+        first = next(
+            cell
+            for cell in nbformat.read(path, as_version=4).cells
+            if cell.cell_type == "code"
+        )
+        assert f"# %pip install {wheel.name}" in first.source
