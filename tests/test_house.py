@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+COMMANDS = ("book", "test", "notebooks", "homework", "grade", "lab", "clean")
 TOP_LEVEL = {
     "README.md", "_config.yml", "_toc.yml", "pyproject.toml",
     "constraints.txt", "Makefile", "LICENSE", "LICENSE-TEXT", "CITATION.cff",
@@ -126,5 +127,5 @@ def test_make_help_names_every_command() -> None:
     shown = subprocess.run(
         ["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    for command in ("book", "test", "notebooks", "lab", "clean"):
+    for command in COMMANDS:
         assert re.search(rf"^{command}\s+\w", shown, re.MULTILINE)

@@ -11,7 +11,9 @@ box         a process that runs them, asked for values from outside
 inside      that process
 values      values on their way in and out, as JSON
 drawing     what a plot answer drew
-grading     hidden tests by pytest, one submission or many
+grading     hidden tests by pytest
+batch       many submissions, kept and never graded twice
+by_hand     the points that a reader gives
 reports     grades.csv, Gradescope, Canvas, feedback, the sheet
 """
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from tqdm import tqdm
 from coursework.box import CODE, Box, can_box
 from coursework.grading import outcomes
 from coursework.master import Master
-from coursework.submission import find, read, written
+from coursework.submission import find, read, readable, written
 
+LONGEST_NAME = 200
 UNBOXED = """\
 =======================================================================
   bubblewrap (bwrap) is not installed, or not allowed to work here.
@@ -77,7 +77,7 @@ def _kept(
     student: str, path: Path, kept: Path, master: Master, boxed: bool, seed: int
 ) -> Result:
     """The result of before, if nothing has changed; else a fresh one."""
-    file = kept / f"{student}.json"
+    file = kept / f"{file_name(student)}.json"
     key = _key(path, master, boxed, seed)
     try:
         before = Result(**json.loads(file.read_text("utf-8")))
@@ -93,14 +93,24 @@ def _kept(
     return result
 
 
+def file_name(student: str) -> str:
+    """A name for the student's files; some are too long for one."""
+    if len(os.fsencode(student)) < LONGEST_NAME:
+        return student
+    return f"{student[:40]}-{hashlib.sha256(os.fsencode(student)).hexdigest()}"
+
+
 def _graded(
     path: Path, master: Master, boxed: bool, seed: int
-) -> Iterator[object]:
+) -> tuple[dict[str, str], dict[str, str], dict[str, str], str]:
+    """Everything in a result but student and key."""
     submission = read(path)
     with Box(master.given, boxed) as box:
-        yield from outcomes(master, submission, box, seed)
-    yield written(submission, master)
-    yield submission.trouble
+        said, plots = outcomes(master, submission, box, seed)
+    trouble = submission.trouble
+    if not trouble and set(said.values()) == {"missing"}:
+        trouble = "no answer of this homework in it"
+    return said, plots, written(submission, master), trouble
 
 
 def _key(path: Path, master: Master, boxed: bool, seed: int) -> str:
@@ -108,6 +118,6 @@ def _key(path: Path, master: Master, boxed: bool, seed: int) -> str:
     digest = hashlib.sha256(f"{boxed} {seed}".encode())
     for each in (master.path, *sorted(CODE.rglob("*.py"))):
         digest.update(each.read_bytes())
-    if path.is_file() and not path.is_symlink():
+    if readable(path):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -25,7 +25,7 @@ from coursework.values import decode, encode
 
 LIMIT = 20
 START = 120
-CROWD = 40
+CROWD = 12
 ROOM = 256 * 2**20
 INSIDE = [sys.executable, "-m", "coursework.inside"]
 CODE = Path(__file__).parents[1]

@@ -25,9 +25,9 @@ def check(
     if not found:
         trouble = compare(value, wanted)
         if trouble.startswith("wrong value") and hint:
-            trouble += f" Look at {hint}."
+            trouble += f" Look at {hint.rstrip('.')}."
         found = trouble or "right on this example. The grader has others."
-    print(f"{answer.__name__}: {found}")
+    print(f"{_name(answer)}: {found}")
 
 
 def check_plot(plot: Callable, words: list[str]) -> None:
@@ -45,7 +45,7 @@ def check_plot(plot: Callable, words: list[str]) -> None:
     found, _ = _try(plot, (axes,))
     if found:
         plt.close(axes.figure)
-        print(f"{plot.__name__}: {found}")
+        print(f"{_name(plot)}: {found}")
         return
     data, missing = describe(axes), []
     for word in words:
@@ -54,11 +54,14 @@ def check_plot(plot: Callable, words: list[str]) -> None:
         except AssertionError as error:
             missing.append(f"{error}, wanted 1")
     missing += [f"no {n}" for n in ("xlabel", "ylabel") if not data[n]]
-    said = (
-        "; ".join(missing)
-        or "all parts are there. The grader looks at the data"
+    said = "; ".join(missing) or (
+        "the series and axis labels are there. The grader looks at the rest"
     )
-    print(f"{plot.__name__}: {said}.")
+    print(f"{_name(plot)}: {said}.")
+
+
+def _name(answer: Callable) -> str:
+    return getattr(answer, "__name__", type(answer).__name__)
 
 
 def _try(answer: Callable, arguments: tuple) -> tuple[str, object]:
@@ -114,10 +117,20 @@ def _misshapen(got: tuple, wanted: tuple) -> str:
 
 def _pattern(got: np.ndarray, wanted: np.ndarray) -> str:
     """A mistake that shows in how the values relate."""
-    if np.allclose(got, -wanted):
-        return " All signs are flipped."
-    with np.errstate(all="ignore"):
-        ratio = (got / wanted)[np.isfinite(wanted) & (wanted != 0)]
-    if ratio.size > 1 and np.allclose(ratio, ratio[0]):
-        return f" All values are {ratio[0]:.4g} times the right ones."
-    return ""
+    used = wanted != 0
+    if used.sum() < 1 or np.any(got[~used]) or not np.isfinite(wanted).all():
+        return ""
+    ratio = got[used] / wanted[used]
+    if not np.allclose(ratio, ratio[0], rtol=1e-4) or abs(ratio[0]) < 1e-3:
+        return ""
+    if np.isclose(ratio[0], -1):
+        return (
+            " All signs are flipped."
+            if ratio.size > 1
+            else (" The sign is flipped.")
+        )
+    return (
+        f" All values are {ratio[0]:.4g} times the right ones."
+        if ratio.size > 1
+        else ""
+    )

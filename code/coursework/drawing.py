@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +12,12 @@ from matplotlib.collections import (
     PathCollection,
     PolyCollection,
 )
-from matplotlib.container import BarContainer
+from matplotlib.container import (
+    BarContainer,
+    ErrorbarContainer,
+    StemContainer,
+)
+from matplotlib.lines import Line2D
 
 
 def drawn(plot: Callable[[Axes], object]) -> dict:
@@ -52,6 +57,7 @@ def draw(plot: Callable[[Axes], object]) -> Axes:
 
 def describe(axes: Axes) -> dict:
     """The data, labels and scales of what was drawn on the axes."""
+    named = dict(_lines_of_containers(axes))
     legend = axes.get_legend()
     texts = legend.get_texts() if legend else []
     return {
@@ -62,7 +68,7 @@ def describe(axes: Axes) -> dict:
         "yscale": axes.get_yscale(),
         "legend": [text.get_text() for text in texts],
         "lines": [
-            *(_line(line) for line in axes.get_lines()),
+            *(_line(line, named.get(line)) for line in axes.get_lines()),
             *_all(axes.collections, LineCollection, _segments),
         ],
         "points": _all(axes.collections, PathCollection, _points),
@@ -82,9 +88,18 @@ def _all(found: list, kind: type, data: Callable) -> list[dict]:
     return [data(each) for each in found if isinstance(each, kind)]
 
 
-def _line(line: object) -> dict:
+def _lines_of_containers(axes: Axes) -> Iterator[tuple[Line2D, str]]:
+    """Lines of stems and error bars, whose containers have the label."""
+    for each in axes.containers:
+        if isinstance(each, StemContainer):
+            yield each.markerline, each.get_label()
+        elif isinstance(each, ErrorbarContainer) and each.lines[0]:
+            yield each.lines[0], each.get_label()
+
+
+def _line(line: Line2D, label: str | None) -> dict:
     x, y = (np.asarray(each, float) for each in line.get_data())
-    return {"label": str(line.get_label()), "x": x, "y": y}
+    return {"label": str(label or line.get_label()), "x": x, "y": y}
 
 
 def _segments(collection: LineCollection) -> dict:

@@ -1,6 +1,7 @@
 """Hidden tests, by pytest, asking a box for values."""
 
 import os
+import re
 import sys
 import tempfile
 import zlib
@@ -13,6 +14,7 @@ from coursework.box import Answer, AnswerError, Box, BoxError
 from coursework.master import Master
 from coursework.submission import Submission, cells_for
 
+NUMBERS = re.compile(r"^wrong value.*?: got \S+, wanted \S+\.(?= |$)")
 NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 
 
@@ -109,5 +111,6 @@ def _sentence(excinfo: pytest.ExceptionInfo | None) -> str:
     if isinstance(excinfo.value, AnswerError):
         return str(excinfo.value)
     if isinstance(excinfo.value, AssertionError):
-        return "not true of this answer"
+        said = NUMBERS.sub("wrong value.", str(excinfo.value))
+        return said or "not true of this answer"
     return "the value has not the form that was asked for"

@@ -18,6 +18,7 @@ import ctypes
 import json
 import os
 import random
+import re
 import resource
 import socket
 import sys
@@ -33,6 +34,7 @@ from coursework.values import decode, encode
 
 MEMORY = 3 * 2**30
 FILE = 64 * 2**20
+PLOT_MAGIC = re.compile(r"^[ ]*%matplotlib\b.*$", re.MULTILINE)
 LARGEST = 8 * 2**20
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -73,12 +75,18 @@ def _line_to_grader() -> BinaryIO:
     return line
 
 
-def _shell() -> InteractiveShell:
-    """What runs cells in a notebook, magics included."""
+class Shell(InteractiveShell):
+    """What runs cells in a notebook, magics included, but shows nothing."""
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """There is no window to open."""
+
+
+def _shell() -> Shell:
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
-    return InteractiveShell.instance(config=config)
+    return Shell.instance(config=config)
 
 
 def _read(line: BinaryIO) -> dict:
@@ -100,18 +108,19 @@ def _serve(
     why = ""
     for cell in cells:
         _same_numbers()
-        result = shell.run_cell(cell, silent=True)
+        result = shell.run_cell(PLOT_MAGIC.sub("", cell), silent=True)
         if not result.success:
             why = why or _say(result.error_before_exec or result.error_in_exec)
     _write(line, {"ready": True})
     while "call" in (request := _read(line)):
         try:
             answer = shell.user_ns.get(request["call"])
-            if not callable(answer):
-                raise LookupError(why or "missing")
-            reply = _reply(answer, request, given)
+            if callable(answer):
+                reply = _reply(answer, request, given)
+            else:
+                reply = {"error": why or "missing"}
         except BaseException as error:
-            reply = {"error": _say(error)}
+            reply = {"error": _say(error) + (why and f"; earlier: {why}")}
         _write(line, reply)
 
 
@@ -137,8 +146,6 @@ def _say(error: BaseException) -> str:
     """The error, and the line of the answer that raised it."""
     if isinstance(error, NotImplementedError):
         return "not written yet"
-    if isinstance(error, LookupError) and str(error) == "missing":
-        return "missing"
     text = type(error).__name__
     with contextlib.suppress(Exception):
         text += f": {error}"

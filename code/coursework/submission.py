@@ -26,25 +26,42 @@ class Submission:
 
     code: list[str] = field(default_factory=list)
     markdown: list[str] = field(default_factory=list)
+    cells: list[tuple[str, str]] = field(default_factory=list)
     trouble: str = ""
 
 
 def read(path: Path) -> Submission:
     """Whatever can be read of a file that a student handed in."""
     try:
-        if path.is_symlink() or not path.is_file():
-            return Submission(trouble="not a notebook, but a link or a folder")
-        if path.stat().st_size > LARGEST:
-            return Submission(trouble="larger than 50 MB")
+        if not readable(path):
+            return Submission(trouble="no file of less than 50 MB")
         cells = _cells(path.read_text(encoding="utf-8-sig"))
-        sources = [(c["cell_type"], "".join(c["source"])) for c in cells]
+        sources = [
+            (cell["cell_type"], _clean("".join(cell["source"])))
+            for cell in cells
+        ]
     except Exception as error:
         said = f"cannot be read as a notebook ({type(error).__name__}: {error})"
         return Submission(trouble=said[:300])
     return Submission(
         code=[text for kind, text in sources if kind == "code"],
         markdown=[text for kind, text in sources if kind == "markdown"],
+        cells=sources,
     )
+
+
+def readable(path: Path) -> bool:
+    """A file, no link or folder or device, of less than 50 MB?"""
+    return (
+        path.is_file()
+        and not path.is_symlink()
+        and path.stat().st_size < LARGEST
+    )
+
+
+def _clean(text: str) -> str:
+    """Without what is no character and could not be written to a file."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _cells(text: str) -> list[dict]:
@@ -166,7 +183,7 @@ def find(folder: Path) -> dict[str, Path]:
                 name = each.name
             if path.suffix != ".ipynb" or name in found:
                 name = str(path.relative_to(folder))
-            found[name] = path
+            found[_clean(name)] = path
     return found
 
 
@@ -187,11 +204,12 @@ def written(submission: Submission, master: Master) -> dict[str, str]:
     given = {_tidy(text) for text in master.student_texts()}
     found: dict[str, list[str]] = {}
     number = ""
-    for text in submission.markdown:
-        if heading := NUMBER.search(text):
-            number = heading[1]
-        if _tidy(text) not in given:
-            found.setdefault(number, []).append(text)
     asked = [str(each.number) for each in master.questions if each.written]
+    for kind, text in submission.cells:
+        heading = NUMBER.search(text) if kind == "markdown" else None
+        number = heading[1] if heading else number
+        own = kind == "markdown" or number in asked
+        if own and _tidy(text) not in given:
+            found.setdefault(number, []).append(text)
     rest = [t for n, texts in found.items() if n not in asked for t in texts]
     return {n: "\n\n".join(found.get(n, rest)) for n in asked}

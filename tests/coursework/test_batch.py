@@ -110,7 +110,8 @@ def test_the_points_are_right(out: Path, homework: Master) -> None:
     ) | dict.fromkeys(["exit", "loop"], machine - most)  # fmt: skip
     assert {n: float(row["total"]) for n, row in table.items()} == wanted
     noted = {name for name, row in table.items() if row["note"]}
-    assert noted == {"empty", "half", "program.py", "nothing inside"}
+    unread = {"empty", "half", "program.py", "nothing inside"}
+    assert noted == unread | {"blank"}
     assert all(float(row["of"]) == homework.points for row in table.values())
 
 
@@ -199,6 +200,68 @@ def test_what_is_graded_is_not_graded_again(out: Path, folder: Path) -> None:
     assert fresh == {"blank"}
     assert (out / "grades.csv").read_bytes() == table
     path.write_text(text, "utf-8")
+
+
+def graded_by_hand(folder: Path, out: Path, text: str | bytes) -> str:
+    """What the command says to this written.csv."""
+    path = out / "written.csv"
+    kept = path.read_bytes()
+    path.write_bytes(text.encode("utf-8") if isinstance(text, str) else text)
+    result = run(folder, out)
+    path.write_bytes(kept)
+    return result.stderr if result.returncode else "taken"
+
+
+HEAD = "student,question,points,comment\n"
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (HEAD + "right,7,3,\n", "taken"),
+        ("\ufeff" + HEAD + "right,7,3,\n", "taken"),
+        ((HEAD + "right,7,2.5,fine\n").replace(",", ";"), "taken"),
+        (HEAD + "wright,7,3,\n", "is no student and written question"),
+        (HEAD + "right,6,3,\n", "is no student and written question"),
+        (HEAD + "right,7,five,\n", "wanted a number from 0 to 4"),
+        (HEAD + "right,7,-1,\n", "wanted a number from 0 to 4"),
+        (HEAD + "right,7,nan,\n", "wanted a number from 0 to 4"),
+        (HEAD + "right,7\n", "wanted four columns"),
+        ("name,points\nright,3\n", "wanted four columns"),
+        ((HEAD + "right,7,3,sch\xf6n\n").encode("latin-1"), "not UTF-8"),
+    ],
+)
+def test_what_a_reader_may_fill_in(
+    out: Path, folder: Path, table: str | bytes, said: str
+) -> None:
+    assert said in graded_by_hand(folder, out, table)
+
+
+def test_odd_files_do_not_stop_the_batch(
+    homework: Master, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    right = nbformat.writes(answer_sheet(homework))
+    odd = {
+        "x" * 249 + ".ipynb": right,
+        "y" * 255: "no notebook",
+        os.fsdecode(b"caf\xe9.ipynb"): right,
+        "two\nlines.ipynb": right,
+        "words.ipynb": nbformat.writes(answer_sheet(homework, "\ud800 mine")),
+    }
+    for name, text in odd.items():
+        (folder / name).write_text(text, "utf-8", errors="surrogatepass")
+    with (folder / "sparse.ipynb").open("wb") as file:
+        file.truncate(10**12)
+    result = run(folder, tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    table = rows(tmp_path / "out/grades.csv")
+    machine = sum(each.points for each in homework.graded)
+    scores = sorted(float(row["total"]) for row in table.values())
+    assert scores == [0, 0] + [machine] * 4
+    again = run(folder, tmp_path / "out")
+    assert again.returncode == 0, again.stderr
 
 
 @pytest.mark.slow

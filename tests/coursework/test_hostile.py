@@ -78,6 +78,7 @@ class Yes(float):
     return Yes()""",
     "lies with its name": "class Yes: __name__ = 'agree'\n    return Yes()",
 }
+FIRST = "homework-1-identity"
 CELLS = {
     "loops": "while True: pass",
     "ends the process": "os._exit(0)",
@@ -91,6 +92,8 @@ def small_box(master: Master, request: pytest.FixtureRequest) -> Iterator[Box]:
     """A box that loses its patience after two seconds."""
     if request.param and not can_box():
         pytest.skip("bubblewrap is not here")
+    if not request.param and can_box() and master.name != FIRST:
+        pytest.skip("without a box, one homework stands for all")
     with Box(master.given, request.param, limit=2) as box:
         yield box
 
@@ -114,11 +117,10 @@ def lost(
 def test_a_hostile_call_costs_its_own_question(
     master: Master, small_box: Box, submit: Submit, body: str
 ) -> None:
-    for victim in (master.graded[0].answer, master.graded[-1].answer):
-        source = FREE.format(name=victim, body="    " + body)
-        source = source.format(name=victim)
-        submission = submit(**{victim: source})
-        assert lost(master, small_box, submission) == ({victim}, {victim})
+    victim = master.graded[0].answer
+    source = FREE.format(name=victim, body="    " + body).format(name=victim)
+    submission = submit(**{victim: source})
+    assert lost(master, small_box, submission) == ({victim}, {victim})
 
 
 @pytest.mark.slow
@@ -152,6 +154,32 @@ def test_a_hostile_cell_of_no_question_costs_nothing(
     submission = submit()
     submission.code.insert(0 if first else len(submission.code), cell)
     assert lost(master, box, submission) == (set(), set())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%matplotlib inline",
+        "%pylab inline",
+        "%load_ext autoreload\n%autoreload 2",
+        "%config InlineBackend.figure_format = 'retina'",
+        "!ls",
+        "%%time",
+        "import warnings, math\nwarnings.simplefilter('error')",
+        "print('x' * 10**6)",
+    ],
+)
+def test_what_students_put_above_their_answers_costs_nothing(
+    master: Master, box: Box, submit: Submit, line: str
+) -> None:
+    sources = {
+        each.answer: next(
+            cell for cell in submit().code if f"def {each.answer}(" in cell
+        )
+        for each in master.graded
+    }
+    above = {name: f"{line}\n{text}" for name, text in sources.items()}
+    assert lost(master, box, submit(**above)) == (set(), set())
 
 
 def test_a_patched_library_costs_the_question_that_patched_it(

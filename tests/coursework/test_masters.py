@@ -99,8 +99,8 @@ def test_every_answer_has_a_visible_check_that_is_right(
         assert lines, question.answer
         for line in lines:
             assert re.fullmatch(
-                r"\w+: (right on this example|all parts are "
-                r"there)\. The grader .+\.",
+                r"\w+: (right on this example|the series and "
+                r"axis labels are there)\. The grader .+\.",
                 line,
             )
 

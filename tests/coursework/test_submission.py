@@ -116,7 +116,8 @@ def test_a_notebook_without_metadata_or_of_format_3_is_read(
     for content in (bare | {"nbformat": 4, "metadata": {}}, old):
         path = tmp_path / "a.ipynb"
         path.write_text(json.dumps(content))
-        assert read(path) == Submission(code=["a = 1\nb"])
+        assert read(path).code == ["a = 1\nb"]
+        assert not read(path).trouble
 
 
 @pytest.fixture(params=masters(), ids=lambda each: each.name)
@@ -125,18 +126,26 @@ def words(request: pytest.FixtureRequest) -> tuple[Master, str]:
     return request.param, str(question.number)
 
 
+def said(texts: list[str]) -> Submission:
+    return Submission(cells=[("markdown", text) for text in texts])
+
+
 def test_a_written_answer_is_found(words: tuple[Master, str]) -> None:
     master, number = words
     texts = master.student_texts()
     place = texts.index("*Write your answer here.*")
-    assert written(Submission(markdown=texts), master) == {number: ""}
+    assert written(said(texts), master) == {number: ""}
     answered = [*texts[:place], "Mine.", "More.", *texts[place + 1 :]]
-    found = written(Submission(markdown=answered), master)
+    found = written(said(answered), master)
     assert found == {number: "Mine.\n\nMore."}
+    cells = [("markdown", text) for text in texts]
+    cells[place] = ("code", "# Mine.")
+    found = written(Submission(cells=cells), master)
+    assert found == {number: "# Mine."}
     loose = [t for t in answered if not t.startswith("## ")]
-    assert "Mine." in written(Submission(markdown=loose), master)[number]
+    assert "Mine." in written(said(loose), master)[number]
     inside = [f"{t} Mine." if f"## {number}" in t else t for t in texts]
-    assert "Mine." in written(Submission(markdown=inside), master)[number]
+    assert "Mine." in written(said(inside), master)[number]
 
 
 def test_a_written_answer_survives_a_file(tmp_path: Path) -> None:

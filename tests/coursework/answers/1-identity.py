@@ -564,3 +564,13 @@ def plot_identity(ax):
     plt.xlabel("x")
     plt.ylabel("y")
     plt.legend()
+
+
+# %% plot_identity alt_bars_side_by_side
+def plot_identity(ax):
+    x = np.arange(6)
+    s = poisson_score(1.5, x)
+    ax.bar(x - 0.2, s, width=0.4, label="score")
+    ax.bar(x + 0.2, poisson_probability(1.5, x) * s, width=0.4, label="slope")
+    ax.set(xlabel="count", ylabel="change")
+    ax.legend()

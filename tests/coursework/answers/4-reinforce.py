@@ -356,7 +356,7 @@ def padded_advantages(to_go, mask):
     return (G - G.sum(axis=0) / np.maximum(mask.sum(axis=0), 1)) * mask
 
 
-# %% padded_advantages wrong_divisor_of_all fails values
+# %% padded_advantages wrong_divisor_of_all fails values do_not_bias
 def padded_advantages(to_go, mask):
     G = np.where(mask, to_go, 0.0)
     E = len(G)
@@ -370,14 +370,14 @@ def padded_advantages(to_go, mask):
     return (G - G.sum(axis=0) / (E - 1)) * mask
 
 
-# %% padded_advantages wrong_sum_of_others fails values
+# %% padded_advantages wrong_sum_of_others fails values do_not_bias
 def padded_advantages(to_go, mask):
     G = np.where(mask, to_go, 0.0)
     E = len(G)
     return (G - (G.sum(axis=0) - G)) * mask
 
 
-# %% padded_advantages wrong_no_baseline fails values
+# %% padded_advantages wrong_no_baseline fails values do_not_bias
 def padded_advantages(to_go, mask):
     G = np.where(mask, to_go, 0.0)
     E = len(G)
@@ -426,7 +426,7 @@ def padded_advantages(to_go, mask):
     return (G - (G.sum(axis=1, keepdims=True) - G) / (E - 1)) * mask
 
 
-# %% padded_advantages wrong_one_number_for_all_steps fails values
+# %% padded_advantages wrong_one_number_for_all_steps fails values do_not_bias
 def padded_advantages(to_go, mask):
     G = np.where(mask, to_go, 0.0)
     E = len(G)
@@ -491,7 +491,7 @@ def padded_advantages(to_go, mask):
     return ((G - (G.sum(axis=0) - G) / (E - 1)) * mask).sum(axis=1)
 
 
-# %% padded_advantages wrong_mask_transposed_mean fails values
+# %% padded_advantages wrong_mask_transposed_mean fails values do_not_bias
 def padded_advantages(to_go, mask):
     G = np.where(mask, to_go, 0.0)
     E = len(G)
