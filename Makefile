@@ -50,7 +50,7 @@ homework: env  ## the student copies and the package, in _build/homework
 
 grade: env  ## grade a folder: make grade SUBMISSIONS=dir OUT=dir
 	@test -n "$(SUBMISSIONS)" -a -n "$(OUT)" || { echo "make grade SUBMISSIONS=dir OUT=dir"; exit 1; }
-	$(BIN)/python -m coursework grade "$(SUBMISSIONS)" "$(OUT)"
+	$(BIN)/python -m coursework grade "$(SUBMISSIONS)" "$(OUT)" $(if $(HOMEWORK),--homework $(HOMEWORK))
 
 runs: env  ## train the many seeds that chapter 4 draws (about 10 minutes)
 	$(BIN)/python -m logderiv.reinforce.experiments chapters/4-reinforce/runs.json

@@ -14,6 +14,7 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+import logderiv
 from coursework.master import Master, Question
 from coursework.release import release, wheel_name
 
@@ -42,7 +43,8 @@ class Homework(SphinxDirective):
         """The table, the rubric, the links."""
         page = Path(self.env.doc2path(self.env.docname))
         master = Master(page.with_name("homework.ipynb"))
-        self.env.note_dependency(str(master.path))
+        for source in (str(master.path), logderiv.__file__):
+            self.env.note_dependency(source)
         text = "\n\n".join([_table(master), *_rubrics(master), HOW])
         parent = nodes.container()
         lines = StringList(text.splitlines(), str(master.path))

@@ -31,6 +31,8 @@ def _grade(arguments: argparse.Namespace) -> None:
     folder, out = arguments.submissions, arguments.out
     if not folder.is_dir():
         raise SystemExit(f"{folder}: no folder with submissions")
+    if folder.resolve() in (out.resolve(), *out.resolve().parents):
+        raise SystemExit(f"{out}: would be taken for a submission in {folder}")
     if not masters():
         raise SystemExit("no masters here: grade in a clone of the course")
     known = {each.path.parent.name: each for each in masters()}
@@ -38,6 +40,11 @@ def _grade(arguments: argparse.Namespace) -> None:
         master = known[arguments.homework]
     else:
         master = batch.guess(folder, list(known.values()))
+    before = out / "homework"
+    if before.exists() and before.read_text("utf-8") != master.title:
+        raise SystemExit(f"{out}: holds {before.read_text('utf-8')} already")
+    out.mkdir(parents=True, exist_ok=True)
+    before.write_text(master.title, "utf-8")
     print(f"{master.title}, {master.points} points")
     try:
         results = batch.grade(folder, out, master, arguments.jobs)
@@ -46,7 +53,7 @@ def _grade(arguments: argparse.Namespace) -> None:
     reports.write(master, results, out)
     for result in results:
         if result.trouble:
-            print(f"look at {result.student}: {result.trouble}")
+            print(f"look at {result.student}: it {result.trouble}")
     print(f"{len(results)} graded; the table is {out / 'grades.csv'}")
 
 

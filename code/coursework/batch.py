@@ -3,18 +3,20 @@
 import hashlib
 import json
 import os
+import re
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from coursework.box import CODE, Box, can_box
+from coursework.box import CODE, Box, BoxError, can_box
 from coursework.grading import outcomes
 from coursework.master import Master
 from coursework.submission import find, read, readable, written
 
-LONGEST_NAME = 200
+SHORT = 60
 UNBOXED = """\
 =======================================================================
   bubblewrap (bwrap) is not installed, or not allowed to work here.
@@ -49,28 +51,32 @@ def grade(
         for student, path in find(folder).items()
     ]
     done = Parallel(n_jobs=jobs, return_as="generator")(tasks)
-    return list(tqdm(done, total=len(tasks), unit="submission"))
+    results = list(tqdm(done, total=len(tasks), unit="submission"))
+    if results and not any(each.key for each in results):
+        raise BoxError(results[0].trouble)
+    return results
 
 
 def guess(folder: Path, masters: list[Master]) -> Master:
-    """The homework whose answers the submissions have most of.
+    """The homework that most submissions answer.
 
     Raises:
-        SystemExit: they have none of any.
+        SystemExit: none answers any.
     """
-    code = [cell for p in find(folder).values() for cell in read(p).code]
-
-    def seen(master: Master) -> int:
-        names = [each.answer for each in master.graded]
-        return sum(name in cell for name in names for cell in code)
-
-    best = max(masters, key=seen)
-    if not seen(best):
+    votes: Counter[str] = Counter()
+    for path in find(folder).values():
+        code = "\n".join(read(path).code)
+        defined = set(re.findall(r"^\s*def (\w+)", code, re.MULTILINE))
+        answers = {m.name: {q.answer for q in m.graded} for m in masters}
+        seen = {name: len(each & defined) for name, each in answers.items()}
+        best = max(seen, key=seen.get)
+        votes[best] += bool(seen[best])
+    if not votes.total():
         raise SystemExit(
             f"{folder}: no submission answers any homework; say which one "
-            "was given with --homework"
+            "was given: HOMEWORK=3-sampling"
         )
-    return best
+    return next(m for m in masters if m.name == votes.most_common(1)[0][0])
 
 
 def _kept(
@@ -85,32 +91,43 @@ def _kept(
             return before
     except (OSError, ValueError, TypeError):
         pass
-    result = Result(student, key, *_graded(path, master, boxed, seed))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(f".{os.getpid()}")
-    unfinished.write_text(json.dumps(asdict(result)), "utf-8")
-    unfinished.replace(file)
+    result = _graded(student, path, master, boxed, seed)
+    if result.key:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(f".{os.getpid()}")
+        unfinished.write_text(json.dumps(asdict(result)), "utf-8")
+        unfinished.replace(file)
     return result
 
 
 def file_name(student: str) -> str:
-    """A name for the student's files; some are too long for one."""
-    if len(os.fsencode(student)) < LONGEST_NAME:
+    """A name for the student's files: flat, not too long, and nobody else's."""
+    if re.fullmatch(r"\w[\w .,+@-]*", student) and len(student) <= SHORT:
         return student
-    return f"{student[:40]}-{hashlib.sha256(os.fsencode(student)).hexdigest()}"
+    digest = hashlib.sha256(student.encode()).hexdigest()[:16]
+    return re.sub(r"[^\w .,+@-]", "_", student)[:SHORT] + f"~{digest}"
 
 
 def _graded(
-    path: Path, master: Master, boxed: bool, seed: int
-) -> tuple[dict[str, str], dict[str, str], dict[str, str], str]:
-    """Everything in a result but student and key."""
+    student: str, path: Path, master: Master, boxed: bool, seed: int
+) -> Result:
+    """Whatever goes wrong with one submission is that one's; without a key it
+    will be tried again."""
+    key = _key(path, master, boxed, seed)
     submission = read(path)
-    with Box(master.given, boxed) as box:
-        said, plots = outcomes(master, submission, box, seed)
     trouble = submission.trouble
+    try:
+        with Box(master.given, boxed) as box:
+            said, plots = outcomes(master, submission, box, seed)
+    except Exception as error:
+        trouble = f"could not be graded: {type(error).__name__}: {error}"
+        key, plots = "", {}
+        tests = [test for each in master.graded for test in each.tests]
+        said = dict.fromkeys(tests, trouble)
     if not trouble and set(said.values()) == {"missing"}:
-        trouble = "no answer of this homework in it"
-    return said, plots, written(submission, master), trouble
+        trouble = "has no answer of this homework"
+    texts = written(submission, master)
+    return Result(student, key, said, plots, texts, trouble)
 
 
 def _key(path: Path, master: Master, boxed: bool, seed: int) -> str:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,10 @@ from coursework.inside import LARGEST
 from coursework.values import decode, encode
 
 LIMIT = 20
+PATIENCE = 3
 START = 120
+MEMORY = 4 * 2**30
+PNG = "iVBORw0KGgo"
 CROWD = 12
 ROOM = 256 * 2**20
 INSIDE = [sys.executable, "-m", "coursework.inside"]
@@ -45,7 +49,8 @@ class Box:
     Args:
         given: the given code, run before any answer's.
         boxed: with bubblewrap.
-        limit: seconds for a call, and for an answer's cells.
+        limit: CPU seconds for a call, and for an answer's cells; three times
+            as many by the clock.
     """
 
     def __init__(self, given: list[str], boxed: bool, limit: float = LIMIT):
@@ -128,12 +133,13 @@ class Box:
         Raises:
             AnswerError: no reply in time, or none that can be read.
         """
-        until = time.monotonic() + limit
+        clock = time.monotonic() + PATIENCE * limit
+        cpu = self.cpu_seconds() + limit
         try:
             self.socket.settimeout(limit)
             self.socket.sendall(json.dumps(message).encode() + b"\n")
             while (end := self.buffer.find(b"\n", -(2**16))) < 0:
-                self.receive(until, limit)
+                self.receive(clock, cpu)
             line, self.buffer = self.buffer[:end], self.buffer[end + 1 :]
             reply = json.loads(line)
         except TimeoutError:
@@ -144,9 +150,9 @@ class Box:
             raise AnswerError("cut the line to the grader")
         return reply
 
-    def receive(self, until: float, limit: float) -> None:
-        """Wait a moment for more of the reply."""
-        if time.monotonic() > until:
+    def receive(self, clock: float, cpu: float) -> None:
+        """Wait a moment for more of the reply, and look at what is used."""
+        if time.monotonic() > clock:
             raise TimeoutError
         if len(self.buffer) > 2 * LARGEST:
             raise AnswerError("gave a value that is too large")
@@ -154,12 +160,36 @@ class Box:
         try:
             chunk = self.socket.recv(2**16)
         except TimeoutError:
-            if self.processes() > CROWD:
-                raise AnswerError("started too many processes") from None
+            self.look(cpu)
             return
         if not chunk:
             raise AnswerError("ended the process")
         self.buffer += chunk
+
+    def look(self, cpu: float) -> None:
+        """Stop what uses too much.
+
+        Raises:
+            TimeoutError, AnswerError: it does.
+        """
+        if self.processes() > CROWD:
+            raise AnswerError("started too many processes")
+        if self.used(lambda each: each.memory_info().rss) > MEMORY:
+            raise AnswerError("took too much memory")
+        if self.cpu_seconds() > cpu:
+            raise TimeoutError
+
+    def cpu_seconds(self) -> float:
+        """Of all processes in the box, those that have ended included."""
+        return self.used(lambda each: sum(each.cpu_times()[:4]))
+
+    def used(self, amount: Callable[[psutil.Process], float]) -> float:
+        """A sum over the processes in the box."""
+        total = 0.0
+        for each in _family(self.process.pid):
+            with suppress(psutil.NoSuchProcess):
+                total += amount(each)
+        return total
 
     def processes(self) -> int:
         """How many processes there are in the box."""
@@ -198,7 +228,8 @@ class Answer:
     def drawn(self) -> dict:
         """What a plot answer drew; the picture is kept in `png`."""
         reply = self.ask({})
-        self.png = reply["png"]
+        if str(reply.get("png")).startswith(PNG):
+            self.png = reply["png"]
         return reply["value"]
 
     def ask(self, request: dict) -> dict:
@@ -216,7 +247,7 @@ class Answer:
             self.box.kill()
             raise
         if "error" in reply:
-            raise AnswerError(str(reply["error"]))
+            raise AnswerError(str(reply["error"])[:600])
         try:
             return reply | {"value": decode(reply["value"], {})}
         except Exception:
@@ -236,17 +267,21 @@ def wrapped(boxed: bool) -> list[str]:
     """The command before the command: bubblewrap, or nothing."""
     if not boxed:
         return []
-    shown = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache"]
-    shown += [sys.base_prefix, sys.prefix, matplotlib.get_cachedir()]
-    shown += [str(CODE / name) for name in ("logderiv", "coursework")]
-    masked = CODE.parent / "chapters"
+    system = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache"]
+    course = [str(CODE / name) for name in ("logderiv", "coursework")]
+    room = ["--size", str(ROOM), "--tmpfs"]
     return [
         "bwrap", "--unshare-all", "--die-with-parent", "--new-session",
         "--proc", "/proc", "--dev", "/dev",
-        "--size", str(ROOM), "--tmpfs", "/tmp",
-        *(word for path in shown for word in ("--ro-bind-try", path, path)),
-        "--tmpfs", str(masked), "--chdir", "/tmp",
+        *room, "/dev/shm", *room, "/tmp",
+        *_readable(*system, sys.base_prefix), "--tmpfs", str(CODE.parent),
+        *_readable(sys.prefix, matplotlib.get_cachedir(), *course),
+        "--chdir", "/tmp",
     ]  # fmt: skip
+
+
+def _readable(*paths: str) -> list[str]:
+    return [word for path in paths for word in ("--ro-bind-try", path, path)]
 
 
 def environment(home: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """written.csv: the points that a reader gives, never overwritten."""
 
 import csv
+import io
 from pathlib import Path
 
 from coursework.batch import Result
@@ -28,11 +29,12 @@ def points(master: Master, results: list[Result], path: Path) -> Points:
     rows = _read(path) if path.exists() else []
     known = {(student, number) for student, number, *_ in rows}
     asked = {(r.student, number) for r in results for number in r.texts}
-    if strangers := known - asked:
-        raise SystemExit(
-            f"{path}: {sorted(strangers)[0]} is no student and written "
-            f"question of {master.title} in this folder"
-        )
+    for student, number, text, _ in rows:
+        if text.strip() and (student, number) not in asked:
+            raise SystemExit(
+                f"{path}: {student}, question {number}, is no student and "
+                f"written question of {master.title}; correct or delete the row"
+            )
     rows += [[*key, "", ""] for key in sorted(texts - known)]
     _write(path, rows)
     found: Points = dict.fromkeys(texts, (None, ""))
@@ -66,7 +68,8 @@ def _read(path: Path) -> list[list[str]]:
     except UnicodeDecodeError:
         raise SystemExit(f"{path}: not UTF-8; save it as such") from None
     delimiter = ";" if text.startswith(";".join(HEADER)) else ","
-    rows = list(csv.reader(text.splitlines(keepends=True), delimiter=delimiter))
+    lines = io.StringIO(text, newline="")
+    rows = [row for row in csv.reader(lines, delimiter=delimiter) if any(row)]
     if rows[:1] != [HEADER] or any(len(row) != len(HEADER) for row in rows):
         raise SystemExit(f"{path}: wanted four columns, {', '.join(HEADER)}")
     return rows[1:]

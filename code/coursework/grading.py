@@ -106,11 +106,12 @@ def fixtures(answers: dict[str, Answer]) -> object:
 
 
 def _sentence(excinfo: pytest.ExceptionInfo | None) -> str:
+    """What went wrong; nothing if and only if nothing did."""
     if excinfo is None:
         return ""
     if isinstance(excinfo.value, AnswerError):
-        return str(excinfo.value)
+        return str(excinfo.value).strip() or "gave no value"
     if isinstance(excinfo.value, AssertionError):
         said = NUMBERS.sub("wrong value.", str(excinfo.value))
-        return said or "not true of this answer"
+        return said.strip() or "not true of this answer"
     return "the value has not the form that was asked for"

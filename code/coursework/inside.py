@@ -35,7 +35,7 @@ from coursework.values import decode, encode
 MEMORY = 3 * 2**30
 FILE = 64 * 2**20
 PLOT_MAGIC = re.compile(r"^[ ]*%matplotlib\b.*$", re.MULTILINE)
-LARGEST = 8 * 2**20
+LARGEST = 2**20
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -148,10 +148,10 @@ def _say(error: BaseException) -> str:
         return "not written yet"
     text = type(error).__name__
     with contextlib.suppress(Exception):
-        text += f": {error}"
+        text += f": {error}"[:300]
     frames = traceback.extract_tb(error.__traceback__)
     lines = [f.line for f in frames if "ipython-input" in f.filename]
-    return text[:300] + (f", in the line `{lines[-1]}`" if lines else "")
+    return text + (f", in the line `{lines[-1][:100]}`" if lines else "")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ INSTALL = """\
 def release(chapters: Path, out: Path) -> list[Path]:
     """Write the wheel and every student copy; say where they are."""
     out.mkdir(parents=True, exist_ok=True)
+    for before in (*out.glob("logderiv-*.whl"), *out.glob("homework-*.ipynb")):
+        before.unlink()
     made = [wheel(out)]
     for master in masters(chapters):
         path = out / f"{master.name}.ipynb"

@@ -114,7 +114,9 @@ def _canvas(master: Master, marks: dict[str, list[Mark]], path: Path) -> None:
     for student, own in marks.items():
         found = CANVAS_FILE.match(student)
         table.append(
-            [student, found[1] if found else "", "", student, "", total(own)]
+            [student, found[1], "", "", "", total(own)]
+            if found
+            else [student, "", "", student, "", total(own)]
         )
     _table(path, table)
 
@@ -146,7 +148,14 @@ def _page(name: str, master: Master, result: Result, marks: list[Mark]) -> str:
 def _table(path: Path, rows: Iterable[list]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
-        csv.writer(file).writerows(rows)
+        safe = ([_no_formula(value) for value in row] for row in rows)
+        csv.writer(file).writerows(safe)
+
+
+def _no_formula(value: object) -> object:
+    """A spreadsheet would run a name that begins with =."""
+    risky = isinstance(value, str) and value.startswith(("=", "+", "@", "-"))
+    return f"'{value}" if risky else value
 
 
 def _save(path: Path, text: str) -> None:

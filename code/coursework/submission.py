@@ -7,6 +7,8 @@ import re
 import symtable
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain, count
 from pathlib import Path
 
 import nbformat
@@ -15,6 +17,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 from coursework.master import Master
 
 LARGEST = 50 * 2**20
+LONGEST = 300_000
+MOST = 1000
 CELL_MAGIC = re.compile(r"^\s*%%\w[^\n]*\n")
 NUMBER = re.compile(r"^## (\d+)\. ", re.MULTILINE)
 BINDING = re.compile(r"^(?:async def|def|class) (\w+)|^(\w+) *=", re.MULTILINE)
@@ -34,12 +38,15 @@ def read(path: Path) -> Submission:
     """Whatever can be read of a file that a student handed in."""
     try:
         if not readable(path):
-            return Submission(trouble="no file of less than 50 MB")
-        cells = _cells(path.read_text(encoding="utf-8-sig"))
+            return Submission(trouble="is no file of less than 50 MB")
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        cells = _cells(text)
         sources = [
             (cell["cell_type"], _clean("".join(cell["source"])))
             for cell in cells
         ]
+        if len(cells) > MOST or sum(len(text) for _, text in sources) > LONGEST:
+            return Submission(trouble="is too long")
     except Exception as error:
         said = f"cannot be read as a notebook ({type(error).__name__}: {error})"
         return Submission(trouble=said[:300])
@@ -81,15 +88,16 @@ def cells_for(name: str, cells: Iterable[str], given: list[str]) -> list[str]:
     """
     known = {_tidy(cell) for cell in given}
     cells = [cell for cell in cells if _tidy(cell) not in known]
-    names = [Names.of(cell) for cell in cells]
-    ours = set().union(dir(builtins), *(Names.of(cell).binds for cell in given))
+    names = [names_of(cell) for cell in cells]
+    ours = set().union(*(names_of(cell).binds for cell in given))
     wanted, needed = {name}, set()
     while new := {i for i, n in enumerate(names) if n.serves(wanted)} - needed:
         needed |= new
         wanted |= set().union(*(names[i].uses for i in new)) - ours
-    if not any(name in each.binds for each in names):
+    bound = set().union(*(each.binds for each in names))
+    if name not in bound:
         return cells
-    if wanted - set().union(*(each.binds for each in names)):
+    if wanted - bound - set(dir(builtins)):
         needed |= {i for i, each in enumerate(names) if each.star}
     return [cells[i] for i in sorted(needed)]
 
@@ -103,30 +111,33 @@ class Names:
     uses: set[str]
     star: bool = False
 
-    @classmethod
-    def of(cls, cell: str) -> "Names":
-        """Read from the code; what is no Python binds what it seems to."""
-        try:
-            source = TransformerManager().transform_cell(
-                CELL_MAGIC.sub("", cell, count=1)
-            )
-            tree = ast.parse(source)
-            table = symtable.symtable(source, "cell", "exec")
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            seen = {a or b for a, b in BINDING.findall(cell)}
-            return cls(seen, set(), set())
-        symbols = list(_symbols(table))
-        binds = {
-            s.get_name() for s in symbols if s.is_assigned() or s.is_imported()
-        }
-        uses = {s.get_name() for s in symbols if s.is_referenced()} - binds
-        stars = (n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom))
-        star = any(n.names[0].name == "*" for n in stars)
-        return cls(binds, set(_changed(tree)), uses, star)
-
     def serves(self, wanted: set[str]) -> bool:
         """Is the cell needed by who wants these names?"""
         return bool(wanted & (self.binds | self.changes))
+
+
+@lru_cache(maxsize=10_000)
+def names_of(cell: str) -> Names:
+    """Read from the code; what is no Python binds what it seems to."""
+    try:
+        return _names(
+            TransformerManager().transform_cell(CELL_MAGIC.sub("", cell, 1))
+        )
+    except Exception:
+        seen = {a or b for a, b in BINDING.findall(cell)}
+        return Names(seen, set(), set())
+
+
+def _names(source: str) -> Names:
+    tree = ast.parse(source)
+    symbols = list(_symbols(symtable.symtable(source, "cell", "exec")))
+    binds = {
+        s.get_name() for s in symbols if s.is_assigned() or s.is_imported()
+    }
+    uses = {s.get_name() for s in symbols if s.is_referenced()} - binds
+    stars = (n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom))
+    star = any(n.names[0].name == "*" for n in stars)
+    return Names(binds, set(_changed(tree)), uses, star)
 
 
 def _symbols(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
@@ -175,24 +186,39 @@ def find(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for each in sorted(folder.iterdir()):
-        if each.name.startswith((".", "__")):
+        if each.name.startswith(".") or each.name == "__MACOSX":
             continue
-        for path in _notebooks(each):
-            name = str(path.relative_to(folder).with_suffix(""))
-            if path.parent != folder and len(_notebooks(each)) == 1:
-                name = each.name
-            if path.suffix != ".ipynb" or name in found:
-                name = str(path.relative_to(folder))
-            found[_clean(name)] = path
+        inside = _notebooks(each)
+        for path in inside:
+            whole = _clean(str(path.relative_to(folder)))
+            short = whole.removesuffix(".ipynb")
+            if each.is_dir() and len(inside) == 1:
+                short = _clean(each.name)
+            found[_unused(short, whole, found)] = path
     return found
 
 
+def _unused(short: str, whole: str, found: Iterable[str]) -> str:
+    """The short name of a student, or a longer one if it is taken."""
+    taken = {name.casefold() for name in found}
+    more = (f"{whole} ({n})" for n in count(2))
+    names = chain([short, whole], more)
+    return next(name for name in names if name.casefold() not in taken)
+
+
 def _notebooks(path: Path) -> list[Path]:
+    """In a folder; what is no folder, or has none, stands for itself."""
     if path.is_symlink() or not path.is_dir():
         return [path]
-    inside = sorted(path.rglob("*.ipynb"))
-    hidden = (".ipynb_checkpoints", "__MACOSX")
-    seen = [p for p in inside if not set(hidden) & set(p.parts)]
+    seen = [
+        each
+        for each in sorted(path.rglob("*"))
+        if each.suffix.lower() == ".ipynb"
+        and not any(
+            part.startswith(".") or part == "__MACOSX"
+            for part in each.relative_to(path).parts
+        )
+    ]
     return seen or [path]
 
 

@@ -1,14 +1,16 @@
 """Values on their way into the box and out of it, as JSON, never a pickle.
 
-Plain numbers, strings, lists, dicts and sets; NumPy arrays, torch tensors,
-NumPy generators (by their state), and functions of the given code (by their
-name). A tuple arrives as a list.
+Plain numbers, strings, lists, and dicts with strings as keys; NumPy arrays,
+torch tensors, NumPy generators (by their state), and functions of the given
+code (by their name). A tuple or a set arrives as a list.
 """
 
 import sys
 from collections.abc import Mapping
 
 import numpy as np
+
+MOST = 20_000
 
 
 def encode(value: object) -> object:
@@ -34,9 +36,9 @@ def encode(value: object) -> object:
     if isinstance(value, list | tuple | np.ndarray):
         return [encode(each) for each in value]
     if isinstance(value, dict):
-        return {"dict": [[encode(k), encode(v)] for k, v in value.items()]}
+        return {"dict": {str(k): encode(v) for k, v in value.items()}}
     if isinstance(value, set | frozenset):
-        return {"set": [encode(each) for each in sorted(value, key=repr)]}
+        return [encode(each) for each in sorted(value, key=repr)]
     if callable(value) and hasattr(value, "__name__"):
         return {"given": value.__name__}
     raise TypeError(f"a {type(value).__name__} is no number, array or list")
@@ -44,10 +46,8 @@ def encode(value: object) -> object:
 
 def _plain(value: object) -> object:
     """Of a subclass of int, float or str, the number or text alone."""
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return None
+    kinds = (bool, int, float, str)
+    return next((k(value) for k in kinds if isinstance(value, k)), None)
 
 
 def decode(value: object, given: Mapping[str, object]) -> object:
@@ -60,6 +60,8 @@ def decode(value: object, given: Mapping[str, object]) -> object:
         dtype = np.dtype(value["dtype"])
         if dtype.kind not in "biuf":
             raise TypeError(f"an array of {dtype}")
+        if max(len(value["array"]), *value["shape"], 0) > MOST:
+            raise ValueError(f"an array of shape {value['shape']}")
         return np.array(value["array"], dtype).reshape(value["shape"])
     if "tensor" in value:
         import torch
@@ -71,7 +73,5 @@ def decode(value: object, given: Mapping[str, object]) -> object:
         bits.state = value["generator"]
         return np.random.Generator(bits)
     if "dict" in value:
-        return dict(decode(value["dict"], given))
-    if "set" in value:
-        return set(decode(value["set"], given))
+        return {k: decode(v, given) for k, v in value["dict"].items()}
     return given[value["given"]]

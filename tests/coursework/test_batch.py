@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,8 +96,9 @@ def test_everyone_gets_a_result(folder: Path, out: Path) -> None:
     }
     assert set(rows(out / "grades.csv")) == names
     for name in names:
-        assert (out / "feedback" / f"{name}.html").is_file()
-        file = out / "gradescope" / name / "results.json"
+        place = batch.file_name(name)
+        assert (out / "feedback" / f"{place}.html").is_file()
+        file = out / "gradescope" / place / "results.json"
         assert "score" in json.loads(file.read_text("utf-8"))
 
 
@@ -130,7 +132,7 @@ def test_students_read_what_happened(out: Path, homework: Master) -> None:
     assert "cannot be read as a notebook" in pages["half"]
     assert "missing" in pages["blank"]
     assert "data:image/png;base64," in pages["right"]
-    assert "&lt;i&gt;" in pages["<i>&'\""]
+    assert "&lt;i&gt;" in pages[batch.file_name("<i>&'\"")]
     for page in pages.values():
         assert "def test_" not in page
         assert "agree(" not in page
@@ -202,16 +204,6 @@ def test_what_is_graded_is_not_graded_again(out: Path, folder: Path) -> None:
     path.write_text(text, "utf-8")
 
 
-def graded_by_hand(folder: Path, out: Path, text: str | bytes) -> str:
-    """What the command says to this written.csv."""
-    path = out / "written.csv"
-    kept = path.read_bytes()
-    path.write_bytes(text.encode("utf-8") if isinstance(text, str) else text)
-    result = run(folder, out)
-    path.write_bytes(kept)
-    return result.stderr if result.returncode else "taken"
-
-
 HEAD = "student,question,points,comment\n"
 
 
@@ -221,8 +213,8 @@ HEAD = "student,question,points,comment\n"
         (HEAD + "right,7,3,\n", "taken"),
         ("\ufeff" + HEAD + "right,7,3,\n", "taken"),
         ((HEAD + "right,7,2.5,fine\n").replace(",", ";"), "taken"),
-        (HEAD + "wright,7,3,\n", "is no student and written question"),
-        (HEAD + "right,6,3,\n", "is no student and written question"),
+        (HEAD + "wright,7,3,\n", "is no student and"),
+        (HEAD + "right,6,3,\n", "is no student and"),
         (HEAD + "right,7,five,\n", "wanted a number from 0 to 4"),
         (HEAD + "right,7,-1,\n", "wanted a number from 0 to 4"),
         (HEAD + "right,7,nan,\n", "wanted a number from 0 to 4"),
@@ -232,9 +224,13 @@ HEAD = "student,question,points,comment\n"
     ],
 )
 def test_what_a_reader_may_fill_in(
-    out: Path, folder: Path, table: str | bytes, said: str
+    out: Path, folder: Path, tmp_path: Path, table: str | bytes, said: str
 ) -> None:
-    assert said in graded_by_hand(folder, out, table)
+    copy = shutil.copytree(out, tmp_path / "out")
+    data = table.encode("utf-8") if isinstance(table, str) else table
+    (copy / "written.csv").write_bytes(data)
+    result = run(folder, copy)
+    assert said in (result.stderr if result.returncode else "taken")
 
 
 def test_odd_files_do_not_stop_the_batch(
@@ -248,9 +244,22 @@ def test_odd_files_do_not_stop_the_batch(
         "y" * 255: "no notebook",
         os.fsdecode(b"caf\xe9.ipynb"): right,
         "two\nlines.ipynb": right,
+        "=1+1.ipynb": right,
+        "part/a.ipynb": right,
+        "part.json/a.ipynb": right,
+        "PART.ipynb": right,
+        "__init.ipynb": right,
+        os.fsdecode(b"caf\xe8.ipynb"): right,
+        "deep.ipynb": with_answer(
+            homework, homework.graded[0].answer, "x = 1" + " + 1" * 3000
+        ),
+        "many.ipynb": with_answer(
+            homework, homework.graded[0].answer, "!true\n" * 600
+        ),
         "words.ipynb": nbformat.writes(answer_sheet(homework, "\ud800 mine")),
     }
     for name, text in odd.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, "utf-8", errors="surrogatepass")
     with (folder / "sparse.ipynb").open("wb") as file:
         file.truncate(10**12)
@@ -259,7 +268,10 @@ def test_odd_files_do_not_stop_the_batch(
     table = rows(tmp_path / "out/grades.csv")
     machine = sum(each.points for each in homework.graded)
     scores = sorted(float(row["total"]) for row in table.values())
-    assert scores == [0, 0] + [machine] * 4
+    most = homework.graded[0].points
+    assert scores == [0] * 2 + [machine - most] * 2 + [machine] * 10
+    for kind in ("graded", "feedback", "gradescope"):
+        assert len(list((tmp_path / "out" / kind).iterdir())) == len(table)
     again = run(folder, tmp_path / "out")
     assert again.returncode == 0, again.stderr
 
@@ -307,12 +319,53 @@ def run(*words: object) -> subprocess.CompletedProcess[str]:
 
 def test_what_the_command_refuses(tmp_path: Path) -> None:
     assert "no folder with submissions" in run(tmp_path / "no", tmp_path).stderr
-    nbformat.write(
-        new_notebook(cells=[new_code_cell("1")]), tmp_path / "a.ipynb"
-    )
-    assert "say which one" in run(tmp_path, tmp_path / "out").stderr
-    result = run(tmp_path, tmp_path / "out", "--homework", "1-identity")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    nbformat.write(new_notebook(cells=[new_code_cell("1")]), folder / "a.ipynb")
+    assert "say which one" in run(folder, tmp_path / "out").stderr
+    result = run(folder, tmp_path / "out", "--homework", "1-identity")
     assert result.returncode == 0, result.stderr
+
+
+def test_one_student_does_not_choose_the_homework(tmp_path: Path) -> None:
+    first, second = masters()[:2]
+    for name in ("a", "b", "c"):
+        nbformat.write(answer_sheet(first), tmp_path / f"{name}.ipynb")
+    other = answer_sheet(second)
+    words = "\n".join(f"# def {q.answer}()" for q in second.graded) * 60
+    other.cells.append(new_code_cell(words))
+    nbformat.write(other, tmp_path / "d.ipynb")
+    assert batch.guess(tmp_path, masters()).name == first.name
+
+
+def test_out_is_for_one_homework_and_outside_the_submissions(
+    out: Path, folder: Path
+) -> None:
+    again = run(folder, out, "--homework", "2-expectation")
+    assert "holds Homework 1" in again.stderr
+    inside = run(folder, folder / "out")
+    assert "would be taken for a submission" in inside.stderr
+
+
+def test_one_submission_that_breaks_the_box_stops_nobody(
+    homework: Master, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a", "b"):
+        nbformat.write(answer_sheet(homework), folder / f"{name}.ipynb")
+    grade = batch.outcomes
+
+    def breaks_once(*arguments: object) -> object:
+        monkeypatch.setattr(batch, "outcomes", grade)
+        raise BoxError("no memory for it")
+
+    monkeypatch.setattr(batch, "outcomes", breaks_once)
+    broken, right = batch.grade(folder, tmp_path / "out", homework, jobs=1)
+    assert "no memory for it" in broken.trouble
+    assert not any(right.said.values())
+    again, _ = batch.grade(folder, tmp_path / "out", homework, jobs=1)
+    assert not again.trouble
 
 
 def test_which_homework_it_is(tmp_path: Path) -> None:
@@ -323,15 +376,13 @@ def test_which_homework_it_is(tmp_path: Path) -> None:
         assert batch.guess(folder, masters()).name == master.name
 
 
-def test_a_box_that_does_not_work_is_no_student_s_fault(
-    homework: Master,
-) -> None:
+def test_a_box_that_does_not_work_is_no_student_s_fault() -> None:
     with pytest.raises(BoxError, match="ended the process"):
         Box(["import nowhere"], boxed=False).__enter__()
 
 
 def test_a_box_that_breaks_later_is_no_student_s_fault(
-    homework: Master, monkeypatch: pytest.MonkeyPatch
+    homework: Master,
 ) -> None:
     first = homework.graded[0].answer
     leave = f"import os\ndef {first}(*a): os._exit(1)"

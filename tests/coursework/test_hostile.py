@@ -43,6 +43,14 @@ x = []
 for line in range(3, 100):
         try: os.write(line, b'{{"value": 0}}\\n' * 9)
         except OSError: pass""",
+    "says that nothing is wrong": """\
+for line in range(3, 100):
+        try: os.write(line, b'{{"error": ""}}\\n')
+        except OSError: pass
+    os._exit(0)""",
+    "shares too much memory": """\
+import mmap
+    return [mmap.mmap(-1, 10**9).write(bytes(10**9)) for _ in range(9)]""",
     "leaves a shouter behind": """\
 if os.fork() == 0:
         os.setsid()
