@@ -22,7 +22,7 @@ UNBOXED = """\
   bubblewrap (bwrap) is not installed, or not allowed to work here.
   The submissions run UNBOXED: they can read and write your files,
   the hidden tests among them, and use the network.
-  On Debian and Ubuntu: apt install bubblewrap
+  On Debian and Ubuntu: apt install bubblewrap (0.7 or newer)
 ======================================================================="""
 
 

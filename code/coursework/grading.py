@@ -15,7 +15,6 @@ from coursework.master import Master
 from coursework.submission import Submission, cells_for
 
 NUMBERS = re.compile(r"^wrong value.*?: got \S+, wanted \S+\.(?= |$)")
-NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 
 
 def outcomes(
@@ -53,21 +52,14 @@ def outcomes(
 
 def _run_pytest(module: Path, plugins: list[object]) -> None:
     """In this process, with nothing but the module and our plugin."""
-    before = os.environ.get(NO_PLUGINS)
-    os.environ[NO_PLUGINS] = "1"
     options = ["--assert=plain", "--import-mode=importlib", "-c", os.devnull]
     options += [f"--rootdir={module.parent}", "-o", "python_files=hidden.py"]
     off = ["cacheprovider", "terminal", "warnings", "faulthandler", "logging"]
-    try:
-        pytest.main(
-            [str(module), *options, *(f"-pno:{name}" for name in off)],
-            plugins=plugins,
-        )
-    finally:
-        sys.modules.pop(module.stem, None)
-        del os.environ[NO_PLUGINS]
-        if before is not None:
-            os.environ[NO_PLUGINS] = before
+    options += [f"-pno:{name}" for name in off]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        pytest.main([str(module), *options], plugins=plugins)
+    sys.modules.pop(module.stem, None)
 
 
 class Asker:

@@ -116,7 +116,7 @@ class Master:
     @cached_property
     def questions(self) -> list[Question]:
         """In the order of the notebook."""
-        return [_question(*part) for part in _parts(self.notebook.cells)]
+        return [question_of(*part) for part in sections(self.notebook.cells)]
 
     @cached_property
     def graded(self) -> list[Question]:
@@ -147,14 +147,16 @@ def masters(chapters: Path = CHAPTERS) -> list[Master]:
 def mark(path: Path) -> None:
     """Write nbgrader's metadata into a master, from headings and markers."""
     notebook = nbformat.read(path, as_version=4)
-    for found, cells in _parts(notebook.cells):
-        question = _question(found, cells)
+    for found, cells in sections(notebook.cells):
+        question = question_of(found, cells)
         for place, cell in enumerate(cells):
-            cell.metadata["nbgrader"] = _nbgrader(question, cell, place)
+            cell.metadata["nbgrader"] = nbgrader_metadata(question, cell, place)
     nbformat.write(notebook, path)
 
 
-def _nbgrader(question: Question, cell: NotebookNode, place: int) -> dict:
+def nbgrader_metadata(
+    question: Question, cell: NotebookNode, place: int
+) -> dict:
     solution = bool(SOLUTION.search(cell.source))
     hidden = bool(HIDDEN.search(cell.source))
     grade = hidden or (solution and cell.cell_type == "markdown")
@@ -170,7 +172,7 @@ def _nbgrader(question: Question, cell: NotebookNode, place: int) -> dict:
     }
 
 
-def _parts(
+def sections(
     cells: list[NotebookNode],
 ) -> Iterator[tuple[re.Match[str], list[NotebookNode]]]:
     """Each heading of a question with the cells of its section."""
@@ -185,7 +187,7 @@ def _parts(
         yield found, part
 
 
-def _question(found: re.Match[str], cells: list[NotebookNode]) -> Question:
+def question_of(found: re.Match[str], cells: list[NotebookNode]) -> Question:
     number, title, points, minutes = found.groups()
     question = Question(
         int(number), title, int(points), int(minutes), cells[0].source

@@ -10,10 +10,10 @@ from coursework.master import (
     SOLUTION,
     STUB,
     Master,
-    _nbgrader,
-    _parts,
-    _question,
     masters,
+    nbgrader_metadata,
+    question_of,
+    sections,
 )
 
 
@@ -56,10 +56,10 @@ def test_a_rubric_adds_up(master: Master) -> None:
 
 
 def test_nbgrader_finds_its_metadata(master: Master) -> None:
-    for found, cells in _parts(master.notebook.cells):
-        question = _question(found, cells)
+    for found, cells in sections(master.notebook.cells):
+        question = question_of(found, cells)
         for place, cell in enumerate(cells):
-            wanted = _nbgrader(question, cell, place)
+            wanted = nbgrader_metadata(question, cell, place)
             assert cell.metadata.get("nbgrader") == wanted
 
 
@@ -88,7 +88,7 @@ def test_every_answer_has_a_visible_check_that_is_right(
     master: Master,
 ) -> None:
     for question, (_, cells) in zip(
-        master.questions, _parts(master.notebook.cells), strict=True
+        master.questions, sections(master.notebook.cells), strict=True
     ):
         if question.written:
             continue
