@@ -168,7 +168,6 @@ def test_a_hostile_cell_of_no_question_costs_nothing(
     "line",
     [
         "%matplotlib inline",
-        "%pylab inline",
         "%load_ext autoreload\n%autoreload 2",
         "%config InlineBackend.figure_format = 'retina'",
         "!ls",
