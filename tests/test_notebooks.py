@@ -89,7 +89,6 @@ CHECKS = [
     figure_without_words,
     number_from_nowhere,
 ]
-FOR_READERS = (figure_without_words, number_from_nowhere)
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -97,8 +96,8 @@ FOR_READERS = (figure_without_words, number_from_nowhere)
     "path", NOTEBOOKS, ids=lambda each: str(each.relative_to(ROOT))
 )
 def test_notebook(path: Path, check: Callable[[NotebookNode], str]) -> None:
-    if path.stem == "homework" and check in FOR_READERS:
-        pytest.skip("masters of homework are no pages of the book")
+    if path.stem == "homework" and check is number_from_nowhere:
+        pytest.skip("tasks say which numbers are allowed; no cell prints them")
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert not check(notebook)

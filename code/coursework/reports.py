@@ -43,7 +43,7 @@ def write(master: Master, results: list[Result], out: Path) -> None:
         place = out / "gradescope" / file_name(result.student) / "results.json"
         _save(place, json.dumps(_gradescope(marks[result.student]), indent=1))
         page = out / "feedback" / f"{file_name(result.student)}.html"
-        _save(page, _page("feedback", master, result, marks[result.student]))
+        _save(page, _feedback(master, result, marks[result.student]))
     sheet = PAGES.get_template("sheet.html")
     _save(out / "sheet.html", sheet.render(master=master, results=results))
 
@@ -139,8 +139,8 @@ def _gradescope(marks: list[Mark]) -> dict:
     }
 
 
-def _page(name: str, master: Master, result: Result, marks: list[Mark]) -> str:
-    return PAGES.get_template(f"{name}.html").render(
+def _feedback(master: Master, result: Result, marks: list[Mark]) -> str:
+    return PAGES.get_template("feedback.html").render(
         master=master, result=result, marks=marks, total=total(marks)
     )
 
