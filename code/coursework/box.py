@@ -227,7 +227,7 @@ class Answer:
 
     def drawn(self) -> dict:
         """What a plot answer drew; the picture is kept in `png`."""
-        reply = self.ask({})
+        reply = self.ask({"draw": True})
         if str(reply.get("png")).startswith(PNG):
             self.png = reply["png"]
         return reply["value"]

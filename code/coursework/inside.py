@@ -7,6 +7,8 @@
                                     <-   {"ready": true}
     {"call": name, "arguments": …}  ->   the fork calls the answer
                                     <-   {"value": …} or {"error": text}
+    {"call": name, "draw": true}    ->   the fork draws on empty axes
+                                    <-   {"value": data, "png": picture}
     {"close": true}                 ->   the fork ends
                                     <-   {"over": status}, whatever ended it
 
@@ -126,7 +128,7 @@ def _serve(
 
 def _reply(answer: object, request: dict, given: dict) -> dict:
     _same_numbers()
-    if "arguments" not in request:
+    if "draw" in request:
         axes = drawing.draw(answer)
         picture = drawing.png(axes)
         return {"value": encode(drawing.describe(axes)), "png": picture}

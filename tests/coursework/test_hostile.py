@@ -93,6 +93,9 @@ CELLS = {
     "kills its parent": "os.kill(os.getppid(), 9)",
     "is no Python": "def nothing(:",
 }
+HOSTILE = {what: (body, "") for what, body in CALLS.items()} | {
+    f"{what} in its cell": ("return 0", line) for what, line in CELLS.items()
+}
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["boxed", "unboxed"])
@@ -121,24 +124,13 @@ def lost(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("body", CALLS.values(), ids=CALLS.keys())
-def test_a_hostile_call_costs_its_own_question(
-    master: Master, small_box: Box, submit: Submit, body: str
+@pytest.mark.parametrize(("body", "line"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_answer_costs_its_own_question(
+    master: Master, small_box: Box, submit: Submit, body: str, line: str
 ) -> None:
     victim = master.graded[0].answer
     source = FREE.format(name=victim, body="    " + body).format(name=victim)
-    submission = submit(**{victim: source})
-    assert lost(master, small_box, submission) == ({victim}, {victim})
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("line", CELLS.values(), ids=CELLS.keys())
-def test_a_hostile_cell_costs_its_own_question(
-    master: Master, small_box: Box, submit: Submit, line: str
-) -> None:
-    victim = master.graded[0].answer
-    source = FREE.format(name=victim, body="    return 0") + line
-    submission = submit(**{victim: source})
+    submission = submit(**{victim: source + line})
     assert lost(master, small_box, submission) == ({victim}, {victim})
 
 
