@@ -57,6 +57,7 @@ class Box:
         self.given, self.boxed, self.limit = given, boxed, limit
         self.process: subprocess.Popen | None = None
         self.answer: Answer | None = None
+        self.stuck: list[str] | None = None
 
     def __enter__(self) -> "Box":
         self.start()
@@ -106,13 +107,19 @@ class Box:
 
     def turn_to(self, answer: "Answer") -> None:
         """Close the answer that is open, and open another."""
-        if self.answer is answer:
+        if self.answer and self.answer.cells is answer.cells:
             return
+        if answer.cells is self.stuck:
+            raise AnswerError("stands among cells that end or take too long")
         self.close()
         if not self.process:
             self.start()
         self.answer = answer
-        self.exchange({"cells": answer.cells}, self.limit)
+        try:
+            self.exchange({"cells": answer.cells}, self.limit)
+        except AnswerError:
+            self.stuck = answer.cells
+            raise
 
     def close(self) -> None:
         """End the open answer's fork; if it leaves anything, end the box."""
@@ -216,9 +223,8 @@ class Answer:
         Raises:
             AnswerError: it gave none.
         """
-        value = self.ask({"arguments": encode(list(arguments))})["value"]
-        if hasattr(value, "detach"):
-            return value.detach().numpy()
+        reply = self.ask({"arguments": encode(list(arguments))})
+        value = _without_torch(reply["value"])
         if isinstance(value, list):
             with suppress(ValueError):
                 array = np.asarray(value)
@@ -252,6 +258,12 @@ class Answer:
             return reply | {"value": decode(reply["value"], {})}
         except Exception:
             raise AnswerError("gave a value that cannot be read") from None
+
+
+def _without_torch(value: object) -> object:
+    if isinstance(value, list):
+        return [_without_torch(each) for each in value]
+    return value.detach().numpy() if hasattr(value, "detach") else value
 
 
 @cache

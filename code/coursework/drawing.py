@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,6 +18,7 @@ from matplotlib.container import (
     StemContainer,
 )
 from matplotlib.lines import Line2D
+from matplotlib.patches import StepPatch
 
 
 def drawn(plot: Callable[[Axes], object]) -> dict:
@@ -49,8 +50,10 @@ def series(data: dict, word: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw(plot: Callable[[Axes], object]) -> Axes:
-    """Empty axes, drawn on."""
+    """Empty axes, drawn on. Bands are drawn without steps: their data count."""
     _, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
+    band = axes.fill_between
+    axes.fill_between = lambda *data, step=None, **look: band(*data, **look)
     plot(axes)
     return axes
 
@@ -68,11 +71,14 @@ def describe(axes: Axes) -> dict:
         "yscale": axes.get_yscale(),
         "legend": [text.get_text() for text in texts],
         "lines": [
-            *(_line(line, named.get(line)) for line in axes.get_lines()),
+            *_all(axes.lines, Line2D, lambda each: _line(each, named)),
             *_all(axes.collections, LineCollection, _segments),
         ],
         "points": _all(axes.collections, PathCollection, _points),
-        "bars": _all(axes.containers, BarContainer, _bars),
+        "bars": [
+            *_all(axes.containers, BarContainer, _bars),
+            *_all(axes.patches, StepPatch, _steps),
+        ],
         "bands": _all(axes.collections, PolyCollection, _band),
     }
 
@@ -85,7 +91,9 @@ def png(axes: Axes) -> str:
 
 
 def _all(found: list, kind: type, data: Callable) -> list[dict]:
-    return [data(each) for each in found if isinstance(each, kind)]
+    """The data of all of a kind, but for what is empty."""
+    series = (data(each) for each in found if isinstance(each, kind))
+    return [each for each in series if len(each["x"])]
 
 
 def _lines_of_containers(axes: Axes) -> Iterator[tuple[Line2D, str]]:
@@ -97,13 +105,17 @@ def _lines_of_containers(axes: Axes) -> Iterator[tuple[Line2D, str]]:
             yield each.lines[0], each.get_label()
 
 
-def _line(line: Line2D, label: str | None) -> dict:
-    x, y = (np.asarray(each, float) for each in line.get_data())
-    return {"label": str(label or line.get_label()), "x": x, "y": y}
+def _line(line: Line2D, named: Mapping[Line2D, str]) -> dict:
+    x, y = (np.asarray(each, float) for each in line.get_data(orig=False))
+    return {"label": str(named.get(line, line.get_label())), "x": x, "y": y}
 
 
 def _segments(collection: LineCollection) -> dict:
-    x, y = np.concatenate(collection.get_segments()).T
+    """Their points; of upright ones, as stems have, the ends alone."""
+    pieces = collection.get_segments()
+    if all(len(piece) == 2 and np.ptp(piece[:, 0]) == 0 for piece in pieces):
+        pieces = [piece[1:] for piece in pieces]
+    x, y = np.concatenate([np.empty((0, 2)), *pieces]).T
     return {"label": str(collection.get_label()), "x": x, "y": y}
 
 
@@ -116,12 +128,21 @@ def _bars(container: BarContainer) -> dict:
     x = [bar.get_x() + bar.get_width() / 2 for bar in container.patches]
     y = [bar.get_y() + bar.get_height() for bar in container.patches]
     label = str(container.get_label())
+    if label.startswith("_") and container.patches:
+        label = str(container.patches[0].get_label())
     return {"label": label, "x": np.array(x), "y": np.array(y)}
+
+
+def _steps(patch: StepPatch) -> dict:
+    heights, edges, _ = patch.get_data()
+    middles = (edges[1:] + edges[:-1]) / 2
+    return {"label": str(patch.get_label()), "x": middles, "y": heights}
 
 
 def _band(collection: PolyCollection) -> dict:
     """Lowest and highest y of the outline at each of its x."""
-    corners = np.concatenate([p.vertices for p in collection.get_paths()])
+    paths = [path.vertices for path in collection.get_paths()]
+    corners = np.concatenate([np.empty((0, 2)), *paths])
     x = np.unique(corners[:, 0])
     y = [corners[corners[:, 0] == each, 1] for each in x]
     low, high = (np.array([end(each) for each in y]) for end in (min, max))

@@ -9,7 +9,7 @@ nbgrader's.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -133,9 +133,10 @@ class Master:
         """The time it should take."""
         return sum(each.minutes for each in self.questions)
 
-    def test_module(self) -> str:
-        """Given code and hidden tests, as a module for pytest."""
-        hidden = [cell for each in self.questions for cell in each.hidden]
+    def test_module(self, answers: Container[str]) -> str:
+        """Given code and hidden tests of some answers, a module for pytest."""
+        asked = [each for each in self.graded if each.answer in answers]
+        hidden = [cell for each in asked for cell in each.hidden]
         return "\n\n".join([*self.given, *map(_definitions, hidden)]) + "\n"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 MOST = 20_000
+LONG = np.dtype(np.longdouble)
 
 
 def encode(value: object) -> object:
@@ -22,12 +23,14 @@ def encode(value: object) -> object:
     torch = sys.modules.get("torch")
     if value is None or isinstance(value, bool | int | float | str):
         return _plain(value)
+    if isinstance(value, np.longdouble):
+        return float(value)
     if isinstance(value, np.generic):
         return encode(value.item())
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        shape = list(value.shape)
-        flat = value.ravel().tolist()
-        return {"array": flat, "shape": shape, "dtype": str(value.dtype)}
+        plain = np.asarray(value, float if value.dtype == LONG else None)
+        flat, shape = plain.ravel().tolist(), list(plain.shape)
+        return {"array": flat, "shape": shape, "dtype": str(plain.dtype)}
     if torch and isinstance(value, torch.Tensor):
         tensor = encode(value.detach().cpu().numpy())
         return {"tensor": tensor, "requires_grad": value.requires_grad}

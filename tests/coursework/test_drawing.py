@@ -11,6 +11,7 @@ from coursework.drawing import draw, drawn, png, series
 
 X = np.array([0.0, 1.0, 2.0])
 Y = np.array([3.0, -1.0, 2.0])
+X_EDGES = np.array([-0.5, 0.5, 1.5, 2.5])
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,10 @@ Y = np.array([3.0, -1.0, 2.0])
         ("points", lambda ax: ax.scatter(X, Y, label="up")),
         ("bars", lambda ax: ax.bar(X, Y, label="up")),
         ("bars", lambda ax: ax.bar(X, Y, width=0.2, label="up")),
+        ("bars", lambda ax: ax.stairs(Y, X_EDGES, label="up")),
+        ("bars", lambda ax: ax.hist(X, X_EDGES, weights=Y, label="up")),
+        ("lines", lambda ax: ax.vlines(X, 0, Y, label="up")),
+        ("lines", lambda ax: ax.plot(["a", "b", "c"], Y, label="up")),
     ],
 )
 def test_a_series_is_found_by_its_label(
@@ -53,8 +58,13 @@ def test_none_or_two_of_a_name_are_refused() -> None:
         series(drawn(twice), "down")
 
 
-def test_a_band_has_its_edges() -> None:
-    (band,) = drawn(lambda ax: ax.fill_between(X, Y, Y + 2))["bands"]
+@pytest.mark.parametrize("step", [None, "pre", "mid", "post"])
+def test_a_band_has_its_edges(step: str | None) -> None:
+    def plot(ax: Axes) -> None:
+        ax.fill_between(X, Y, Y + 2, step=step)
+        ax.fill_between(X, Y, Y + 2, where=X > 9)
+
+    (band,) = drawn(plot)["bands"]
     np.testing.assert_allclose(band["x"], X)
     np.testing.assert_allclose(band["low"], Y)
     np.testing.assert_allclose(band["high"], Y + 2)
@@ -72,6 +82,16 @@ def test_a_level_is_a_line(plot: Callable[[Axes], object]) -> None:
     x, y = series(drawn(plot), "level")
     np.testing.assert_allclose(x, [0, 1])
     np.testing.assert_allclose(y, 2)
+
+
+def test_what_is_empty_is_left_out() -> None:
+    def plot(ax: Axes) -> None:
+        ax.vlines([], 0, 1, label="up")
+        ax.plot([], [], label="up")
+        ax.plot(X, Y, label="up")
+
+    x, _ = series(drawn(plot), "up")
+    np.testing.assert_allclose(x, X)
 
 
 def test_words_and_scales() -> None:

@@ -53,8 +53,16 @@ def test_arrays_keep_shape_and_kind(array: np.ndarray) -> None:
     assert (came.shape, came.dtype) == (array.shape, array.dtype)
 
 
+def test_long_and_masked_arrays_come_as_plain_ones() -> None:
+    long = across(np.array([0.25, 0.5], np.longdouble))
+    assert (long.dtype, long.tolist()) == (float, [0.25, 0.5])
+    masked = across(np.ma.masked_array([1.0, 0.0], mask=[False, True]))
+    assert masked.tolist() == [1, 0]
+
+
 def test_numbers_of_numpy() -> None:
     assert across(np.float64(0.25)) == 0.25
+    assert across(np.longdouble(0.25)) == 0.25
     assert across(np.bool_(True)) is True
 
 

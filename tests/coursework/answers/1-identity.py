@@ -574,3 +574,22 @@ def plot_identity(ax):
     ax.bar(x + 0.2, poisson_probability(1.5, x) * s, width=0.4, label="slope")
     ax.set(xlabel="count", ylabel="change")
     ax.legend()
+
+
+# %% von_mises_score wrong_asymptote_from_ten fails in_kappa
+def von_mises_score(mu, kappa, x):
+    from scipy.special import i0e, i1e
+    r = 1 - 1 / (2 * kappa) if kappa > 10 else i1e(kappa) / i0e(kappa)
+    return np.column_stack([kappa * np.sin(x - mu), np.cos(x - mu) - r])
+
+
+# %% difference_score wrong_step_grows_with_theta fails obeys_the_step
+def difference_score(log_prob, theta, x, step):
+    columns = []
+    for j in range(len(theta)):
+        h = step * max(1, abs(theta[j]))
+        up, down = theta.copy(), theta.copy()
+        up[j] += h
+        down[j] -= h
+        columns.append((log_prob(up, x) - log_prob(down, x)) / (2 * h))
+    return np.column_stack(columns)

@@ -1238,7 +1238,7 @@ def reweighted_gradient(logits, behaviour, actions, payoffs):
     return ((w * payoffs)[:, None] * score).mean(axis=0)
 
 
-# %% reweighted_gradient wrong_self_normalised fails of_given_samples
+# %% reweighted_gradient wrong_self_normalised fails of_given_samples is_unbiased
 def reweighted_gradient(logits, behaviour, actions, payoffs):
     p = np.exp(logits) / np.exp(logits).sum()
     w = p[actions] / behaviour[actions]
@@ -1246,7 +1246,7 @@ def reweighted_gradient(logits, behaviour, actions, payoffs):
     return (w * payoffs) @ score / w.sum()
 
 
-# %% reweighted_gradient wrong_own_sample_baseline fails of_given_samples
+# %% reweighted_gradient wrong_own_sample_baseline fails of_given_samples is_unbiased
 def reweighted_gradient(logits, behaviour, actions, payoffs):
     p = np.exp(logits) / np.exp(logits).sum()
     w = p[actions] / behaviour[actions]
@@ -1254,7 +1254,7 @@ def reweighted_gradient(logits, behaviour, actions, payoffs):
     return (w * (payoffs - payoffs.mean())) @ score / len(actions)
 
 
-# %% reweighted_gradient wrong_mean_payoff_of_each_arm fails of_given_samples
+# %% reweighted_gradient wrong_mean_payoff_of_each_arm fails of_given_samples is_unbiased
 def reweighted_gradient(logits, behaviour, actions, payoffs):
     # Line 3 with estimated payoffs: behaviour and counts drop out.
     p = np.exp(logits) / np.exp(logits).sum()
@@ -1264,7 +1264,7 @@ def reweighted_gradient(logits, behaviour, actions, payoffs):
     return p * (q - p @ q)
 
 
-# %% reweighted_gradient wrong_counts_for_behaviour fails of_given_samples
+# %% reweighted_gradient wrong_counts_for_behaviour fails of_given_samples is_unbiased
 def reweighted_gradient(logits, behaviour, actions, payoffs):
     p = np.exp(logits) / np.exp(logits).sum()
     mu = np.bincount(actions, minlength=len(p)) / len(actions)
@@ -1617,13 +1617,44 @@ def plot_objective(ax):
     plt.legend(loc="lower left")
 
 
-# %% plot_objective alt_exact_optimum
+# %% plot_objective alt_reversed
 def plot_objective(ax):
-    best = (10 + 40**0.5) / 30
     p = np.linspace(0.01, 0.99, 99)[::-1]
+    best = p[driver_value(p).argmax()]
     (line,) = ax.plot(p, driver_value(p), ".-", label="objective")
     dot = ax.scatter([best], [driver_value(best)], label="best")
     ax.annotate("top", (best, driver_value(best)))
     ax.set_xlabel("probability")
     ax.set_ylabel("mean payoff")
     ax.legend(handles=[line, dot])
+
+
+# %% plot_objective wrong_best_between_the_values fails top
+def plot_objective(ax):
+    p = np.arange(1, 100) / 100
+    ax.plot(p, driver_value(p), label="objective")
+    ax.scatter([0.5442], [driver_value(0.5442)], label="best")
+    ax.set(xlabel="probability", ylabel="payoff")
+    ax.legend()
+
+
+# %% plot_objective wrong_scribble fails grid
+def plot_objective(ax):
+    p = np.random.default_rng(0).permutation(np.arange(1, 100) / 100)
+    ax.plot(p, driver_value(p), label="objective")
+    ax.scatter([0.54], [driver_value(0.54)], label="best")
+    ax.set(xlabel="probability", ylabel="payoff")
+    ax.legend()
+
+
+# %% penalised_gradient wrong_one_arm_of_reference fails where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    pi = np.exp(logits - np.max(logits))
+    pi = pi / pi.sum()
+    seen = reference > 0
+    entropy = reference[seen] @ np.log(reference[seen])
+    cross = reference[seen] @ np.log(pi[seen])
+    penalty = entropy * (1 - cross / entropy)
+    score = np.eye(len(pi)) - pi
+    first = (pi * (payoffs - beta * penalty)) @ score
+    return np.array([first, beta * (reference - pi)])

@@ -1206,3 +1206,23 @@ def plot_running_mean(ax):
     ax.set_xscale("log", base=2)
     ax.set_xlabel("samples")
     ax.set_ylabel("estimate")
+
+
+# %% grouped_weights wrong_others_by_value fails of_sorted_groups in_any_order
+def grouped_weights(rewards, group):
+    weights = []
+    for r, g in zip(rewards, group):
+        others = rewards[(group == g) & (rewards != r)]
+        weights.append(r - (others.mean() if len(others) else 0))
+    return np.array(weights)
+
+
+# %% exact_bias wrong_sides_of_the_coin fails of_nonlinear_estimators
+def exact_bias(estimator, theta, payoffs, size):
+    p = 1 / (1 + np.exp(theta))
+    mean = 0.0
+    for toss in itertools.product((0, 1), repeat=size):
+        x = np.array(toss)
+        chance = np.prod(np.where(x == 1, p, 1 - p))
+        mean += chance * estimator(payoffs[x], x - p)
+    return mean - p * (1 - p) * (payoffs[1] - payoffs[0])

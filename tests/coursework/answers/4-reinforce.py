@@ -1253,7 +1253,7 @@ def repaired_gradient(theta, observations, actions, rewards, mask):
     return out
 
 
-# %% train_ferry wrong_descent fails in_the_fog by_the_lights
+# %% train_ferry wrong_descent fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1274,7 +1274,7 @@ def train_ferry(turned, lights, rng):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% train_ferry wrong_argmax_for_sample fails in_the_fog by_the_lights
+# %% train_ferry wrong_argmax_for_sample fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1295,7 +1295,7 @@ def train_ferry(turned, lights, rng):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% train_ferry wrong_own_reward_only fails in_the_fog by_the_lights
+# %% train_ferry wrong_own_reward_only fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1316,7 +1316,7 @@ def train_ferry(turned, lights, rng):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% train_ferry wrong_forward_sum fails in_the_fog by_the_lights
+# %% train_ferry wrong_forward_sum fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1337,7 +1337,7 @@ def train_ferry(turned, lights, rng):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% train_ferry wrong_log_missing fails in_the_fog by_the_lights
+# %% train_ferry wrong_log_missing fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1358,7 +1358,7 @@ def train_ferry(turned, lights, rng):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% train_ferry wrong_no_reward fails in_the_fog by_the_lights
+# %% train_ferry wrong_no_reward fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1379,7 +1379,7 @@ def train_ferry(turned, lights, rng):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% train_ferry wrong_baseline_alone fails in_the_fog by_the_lights
+# %% train_ferry wrong_baseline_alone fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1400,7 +1400,7 @@ def train_ferry(turned, lights, rng):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% train_ferry wrong_logits fails in_the_fog by_the_lights
+# %% train_ferry wrong_logits fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1421,7 +1421,7 @@ def train_ferry(turned, lights, rng):
     return theta
 
 
-# %% train_ferry wrong_probability_of_ahead fails in_the_fog by_the_lights
+# %% train_ferry wrong_probability_of_ahead fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1442,7 +1442,7 @@ def train_ferry(turned, lights, rng):
     return (p / p.sum(axis=1, keepdims=True))[:, 1]
 
 
-# %% train_ferry wrong_columns_swapped fails in_the_fog by_the_lights
+# %% train_ferry wrong_columns_swapped fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1463,7 +1463,7 @@ def train_ferry(turned, lights, rng):
     return (p / p.sum(axis=1, keepdims=True))[:, ::-1]
 
 
-# %% train_ferry wrong_greedy_table fails in_the_fog by_the_lights
+# %% train_ferry wrong_greedy_table fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1484,7 +1484,7 @@ def train_ferry(turned, lights, rng):
     return np.eye(2)[p.argmax(axis=1)]
 
 
-# %% train_ferry wrong_three_updates fails in_the_fog by_the_lights
+# %% train_ferry wrong_three_updates fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1505,7 +1505,7 @@ def train_ferry(turned, lights, rng):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% train_ferry wrong_steps_too_large fails in_the_fog by_the_lights
+# %% train_ferry wrong_steps_too_large fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1526,7 +1526,7 @@ def train_ferry(turned, lights, rng):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% train_ferry wrong_not_normalised fails in_the_fog by_the_lights
+# %% train_ferry wrong_not_normalised fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1547,7 +1547,7 @@ def train_ferry(turned, lights, rng):
     return p
 
 
-# %% train_ferry wrong_row_for_each_place fails in_the_fog by_the_lights
+# %% train_ferry wrong_row_for_each_place fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1568,7 +1568,7 @@ def train_ferry(turned, lights, rng):
     return (p / p.sum(axis=1, keepdims=True))[lights]
 
 
-# %% train_ferry wrong_score_without_mean fails in_the_fog by_the_lights
+# %% train_ferry wrong_score_without_mean fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1589,19 +1589,19 @@ def train_ferry(turned, lights, rng):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# %% train_ferry wrong_halves fails in_the_fog by_the_lights
+# %% train_ferry wrong_halves fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
 
     return np.full((max(lights) + 1, 2), 0.5)
 
 
-# %% train_ferry wrong_knows_one_river fails in_the_fog by_the_lights
+# %% train_ferry wrong_knows_one_river fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
 
     return np.tile([0.24, 0.76], (max(lights) + 1, 1))
 
 
-# %% train_ferry wrong_always_the_way_of_most_places fails in_the_fog by_the_lights
+# %% train_ferry wrong_always_the_way_of_most_places fails in_the_fog by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
 
     out = []
@@ -1611,7 +1611,7 @@ def train_ferry(turned, lights, rng):
     return out
 
 
-# %% train_ferry wrong_blind_to_the_lights fails by_the_lights
+# %% train_ferry wrong_blind_to_the_lights fails by_the_lights against_the_majority
 def train_ferry(turned, lights, rng):
     theta = np.zeros((int(max(lights)) + 1, 2))
     m, v = np.zeros_like(theta), np.zeros_like(theta)
@@ -1938,3 +1938,9 @@ def plot_learning(ax):
     )
     plt.xlabel("update number")
     plt.ylabel("return of the seed")
+
+
+# %% train_ferry wrong_share_of_the_turned_places fails against_the_majority
+def train_ferry(turned, lights, rng):
+    share = [turned[lights == k].mean() for k in range(lights.max() + 1)]
+    return np.array([[s, 1 - s] for s in share])
