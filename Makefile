@@ -19,6 +19,7 @@ env: .venv/done  ## the environment in .venv, with the versions of constraints.t
 	@echo "== environment: installing into .venv (a few minutes the first time)"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[book,grade,test]"
+	$(BIN)/python -m bookext
 	@touch $@
 
 book: env  ## build the site into _build/html, warnings as errors

@@ -1,15 +1,23 @@
 """The Sphinx side of the site.
 
+assets      style, scripts and fonts, all from the site itself
+charts      figures with sliders, and figures as SVG
 homework    the page of a homework: what it is worth, what to download
 """
 
 from sphinx.application import Sphinx
 
-from bookext import homework
+from bookext import assets, charts, homework
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
+    charts.setup(app)
     app.add_directive("homework", homework.Homework)
+    app.add_css_file("course.css")
+    app.add_js_file("charts.js", defer="defer")
+    app.connect("config-inited", assets.prepare)
+    app.connect("html-page-context", assets.lighten, priority=900)
     app.connect("build-finished", homework.publish)
+    app.connect("build-finished", assets.tidy)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,11 +16,8 @@ from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from logderiv.comparison import Comparison, Row, two_digits
+from logderiv.palette import BLUE, CYCLE, GREEN, GREY, ORANGE, PURPLE, RED
 
-# Okabe and Ito's colours, safe for every common colour blindness.
-BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
-RED, PURPLE, GREY = "#D55E00", "#CC79A7", "#5F6368"
-CYCLE = (BLUE, RED, GREEN, ORANGE, PURPLE, GREY)
 DOTS_PER_INCH = 100
 
 

@@ -1,0 +1,107 @@
+"""Figures as files: pictures of those with sliders, and SVGs of all of them.
+
+A cell that stores Vega-Lite becomes a picture, in a wide and a narrow form,
+which needs no script and can be printed. Beside it lies the data, from which
+`charts.js` makes the live figure when the picture comes into view.
+"""
+
+import html
+import json
+import re
+from pathlib import Path
+
+import vl_convert
+from docutils import nodes
+from myst_nb.core import render
+from myst_nb.core.render import MimeData, NbElementRenderer
+from sphinx.application import Sphinx
+
+from bookext.assets import VEGA_LITE
+from logderiv.live import MIME
+
+SVG = "image/svg+xml"
+COLUMNS = {"wide": 2, "narrow": 1}
+SIZE = re.compile(r'<svg[^>]*? width="([\d.]+)" height="([\d.]+)"')
+PAGE = """\
+<div class="chart" style="--knobs: {knobs}">
+<picture>
+<source media="(max-width: 600px)" srcset="{up}{narrow}" {narrow_size}>
+<img src="{up}{wide}" {wide_size} alt="{alt}">
+</picture>
+<script type="application/json">{spec}</script>
+</div>
+"""
+DOWNLOAD = (
+    '<a class="as-svg" href="{href}" download title="Download as SVG">SVG</a>'
+)
+
+
+class Figures:
+    """A renderer of MyST-NB."""
+
+    # The page shows the PNG of other figures, and offers their SVG.
+    mime_priority_overrides = (("html", MIME, 0), ("html", "image/png", 1))
+
+    @staticmethod
+    def handle_mime(
+        renderer: NbElementRenderer, data: MimeData, inline: bool
+    ) -> list[nodes.Element] | None:
+        """Nodes for what is ours; nothing for other outputs."""
+        if inline or data.mime_type not in (MIME, SVG):
+            return None
+        words = data.cell_metadata.get("mystnb", {})
+        name = words.get("figure", {}).get("name")
+        app = renderer.renderer.sphinx_env.app
+        if data.mime_type == MIME:
+            up = "../" * app.env.docname.count("/")
+            alt = words.get("image", {}).get("alt", "")
+            text = _picture(app, data.content, name, up, alt)
+            return [nodes.raw("", text, format="html")]
+        if name:
+            _write(app, name, data.string)
+        return []
+
+
+def _picture(app: Sphinx, spec: dict, name: str, up: str, alt: str) -> str:
+    files, sizes = {}, {}
+    for form, columns in COLUMNS.items():
+        svg = vl_convert.vegalite_to_svg(
+            spec | {"columns": columns}, vl_version=VEGA_LITE
+        )
+        width, height = SIZE.search(svg).groups()
+        sizes[f"{form}_size"] = f'width="{width}" height="{height}"'
+        narrow = "-narrow" if form == "narrow" else ""
+        files[form] = _write(app, name + narrow, svg)
+    return PAGE.format(
+        up=up,
+        alt=html.escape(alt),
+        knobs=sum("bind" in each for each in spec["params"]),
+        spec=json.dumps(spec, ensure_ascii=False).replace("</", r"<\/"),
+        **files,
+        **sizes,
+    )
+
+
+def _write(app: Sphinx, name: str, svg: str) -> str:
+    """Where it is, from the top of the site."""
+    place = Path(app.outdir, "_images", f"{name}.svg")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(svg, "utf-8")
+    return f"_images/{place.name}"
+
+
+def offer_downloads(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Behind each caption, the figure as an SVG."""
+    for figure in doctree.findall(nodes.figure):
+        for name in figure["ids"]:
+            place = f"_images/{name}.svg"
+            if Path(app.outdir, place).is_file():
+                link = DOWNLOAD.format(href="../" * docname.count("/") + place)
+                caption = next(figure.findall(nodes.caption))
+                caption += [nodes.Text(" "), nodes.raw("", link, format="html")]
+
+
+def setup(app: Sphinx) -> None:
+    """MyST-NB looks for renderers in installed packages; this is none."""
+    render.load_mime_renders = lambda: [Figures]
+    app.connect("doctree-resolved", offer_downloads)
