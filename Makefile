@@ -6,6 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOKS := $(sort $(wildcard chapters/*/*.ipynb))
 WORKERS ?= 2
+BROWSER := axe-core@4.14.1 linkinator@8.1.0
 # One thread a process: the notebooks and the tests run side by side.
 export OMP_NUM_THREADS := 1
 
@@ -25,10 +26,10 @@ env: .venv/done  ## the environment in .venv, with the versions of constraints.t
 book: env  ## build the site into _build/html, warnings as errors
 	@echo "== book: building chapters/ into _build/html"
 	$(BIN)/jupyter-book build . --path-output . --all -n -W --keep-going --quiet
-	$(BIN)/python tests/site_pages.py _toc.yml _build/html
+	$(BIN)/python tests/site/pages.py _toc.yml _build/html
 	@echo "== book: done, open file://$(CURDIR)/_build/html/index.html"
 
-test: env  ## lint, unit, theorem, notebook and site tests (SLOW=1: slow ones too)
+test: env .venv/browser/done  ## lint, unit, theorem, notebook and site tests (SLOW=1: slow ones too)
 	@echo "== test: lint"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,6 +39,11 @@ test: env  ## lint, unit, theorem, notebook and site tests (SLOW=1: slow ones to
 	@echo "== test: notebooks run and print what they store"
 	$(BIN)/python -m pytest -n $(WORKERS) -c tests/nbval.ini chapters
 	@echo "== test: all passed"
+
+.venv/browser/done: .venv/done
+	@echo "== test: installing what looks at the site into .venv"
+	$(BIN)/npm install --silent --no-audit --no-fund --prefix .venv/browser $(BROWSER)
+	@touch $@
 
 notebooks: env  ## run every notebook afresh and store its outputs
 	@for notebook in $(NOTEBOOKS); do \

@@ -11,6 +11,8 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from logderiv.live import MIME
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "chapters").rglob("*.ipynb"))
 DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.]*\d)")
@@ -60,7 +62,8 @@ def wide(notebook: NotebookNode) -> str:
 
 def figure_without_words(notebook: NotebookNode) -> str:
     for cell in code_cells(notebook):
-        if any("image/png" in out.get("data", {}) for out in cell.outputs):
+        kinds = {kind for out in cell.outputs for kind in out.get("data", {})}
+        if kinds & {"image/png", MIME}:
             words = cell.metadata.get("mystnb", {})
             for text in (
                 words.get("image", {}).get("alt", ""),

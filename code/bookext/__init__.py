@@ -2,12 +2,13 @@
 
 assets      style, scripts and fonts, all from the site itself
 charts      figures with sliders, and figures as SVG
+mend        what the theme gets wrong for those who cannot see the page
 homework    the page of a homework: what it is worth, what to download
 """
 
 from sphinx.application import Sphinx
 
-from bookext import assets, charts, homework
+from bookext import assets, charts, homework, mend
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -19,5 +20,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", assets.prepare)
     app.connect("html-page-context", assets.lighten, priority=900)
     app.connect("build-finished", homework.publish)
+    app.connect("build-finished", mend.mend)
     app.connect("build-finished", assets.tidy)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""python tests/site_pages.py _toc.yml _build/html: every page is there."""
+"""python tests/site/pages.py _toc.yml _build/html: every page is there."""
 
 import sys
 from pathlib import Path

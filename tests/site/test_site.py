@@ -12,43 +12,17 @@ import pytest
 from coursework.master import masters
 from coursework.release import wheel_name
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
+Build = Callable[[Path, Path], subprocess.CompletedProcess[str]]
 PAGES = re.compile(r"(\d+) pages of \S+ built")
-
-
-def build(source: Path, output: Path) -> subprocess.CompletedProcess[str]:
-    command = Path(sys.executable).parent / "jupyter-book"
-    options = ["--all", "-n", "-W", "--keep-going", "--quiet"]
-    return subprocess.run(
-        [command, "build", source, "--path-output", output, *options],
-        capture_output=True,
-        text=True,
-    )
 
 
 def check_pages(toc: Path, html: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(ROOT / "tests/site_pages.py"), toc, html],
+        [sys.executable, str(ROOT / "tests/site/pages.py"), toc, html],
         capture_output=True,
         text=True,
     )
-
-
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what the book is made from."""
-    folder = tmp_path_factory.mktemp("book")
-    shutil.copytree(ROOT / "chapters", folder / "chapters")
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(ROOT / name, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def site(sources: Path) -> Path:
-    result = build(sources, sources)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return sources / "_build/html"
 
 
 def test_every_page_of_the_toc_is_built(site: Path) -> None:
@@ -106,10 +80,15 @@ def test_nothing_points_at_another_project(site: Path) -> None:
 
 @pytest.mark.parametrize(
     "mistake",
-    ["{ref}`nowhere`", "{cite:p}`nobody1900`", "[link](nowhere.md)"],
+    [
+        "{ref}`nowhere`",
+        "{cite:p}`nobody1900`",
+        "[link](nowhere.md)",
+        r"$\nowhere$",
+    ],
 )
 def test_a_broken_reference_stops_the_build(
-    mistake: str, sources: Path, tmp_path: Path
+    mistake: str, build: Build, sources: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "book"
     shutil.copytree(sources, broken, ignore=shutil.ignore_patterns("_build"))

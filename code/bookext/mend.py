@@ -1,0 +1,54 @@
+"""Repairs of what the theme writes, for those who do not see the page.
+
+Each is a pattern, what it becomes, and why. A pattern that is found on no page
+has been repaired by the theme: then the build fails, and it can go.
+"""
+
+import re
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+REPAIRS = {
+    "a button that opens a part of the contents needs a name": (
+        r'<summary>(?=<span class="toctree-toggle")',
+        '<summary aria-label="Show its pages">',
+    ),
+    "the search button is called what stands on it": (
+        r'(<button class="btn search-button-field[^>]*?) aria-label="Search"',
+        r"\1",
+    ),
+    "a cell that is folded is called what stands on it": (
+        r'<summary aria-label="Toggle hidden content">',
+        "<summary>",
+    ),
+    "the side bar is a region that one can jump to": (
+        r'<div id="pst-primary-sidebar"',
+        r'<div id="pst-primary-sidebar" role="navigation" aria-label="Book"',
+    ),
+    "an entry of the bibliography has no role without its list": (
+        r' role="doc-biblioentry"',
+        "",
+    ),
+}
+
+
+def mend(app: Sphinx, error: Exception | None) -> None:
+    """Apply all repairs to all pages.
+
+    Raises:
+        ExtensionError: a repair has become needless.
+    """
+    if error or app.builder.name != "html":
+        return
+    found = dict.fromkeys(REPAIRS, 0)
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text("utf-8")
+        for why, (pattern, better) in REPAIRS.items():
+            text, times = re.subn(pattern, better, text)
+            found[why] += times
+        page.write_text(text, "utf-8")
+    for why, times in found.items():
+        if not times:
+            raise ExtensionError(f"nothing to repair any more: {why}")

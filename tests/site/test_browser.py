@@ -1,0 +1,212 @@
+"""The site in a real browser: every page, light and dark, wide and narrow."""
+
+import functools
+import gzip
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+TOOLS = Path(sys.prefix, "browser", "node_modules")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+]  # fmt: skip
+ROOT = Path(__file__).parents[2]
+PAGES = ["index.html", "search.html", "genindex.html"] + [
+    str(path.relative_to(ROOT).with_suffix(".html"))
+    for path in sorted(ROOT.glob("chapters/*/*.*"))
+    if path.suffix in (".md", ".ipynb") and path.stem != "homework"
+]
+CHAPTERS = [
+    page for page in PAGES if page.split("/")[1:2] and page[9].isdigit()
+]
+WIDE, NARROW = 1300, 390
+BUDGET = 420_000
+AXE = """() => axe.run(document, {resultTypes: ["violations", "incomplete"]})"""
+
+if not CHROMIUM and not os.environ.get("CI"):
+    pytest.skip(
+        "no Chromium here: apt install chromium", allow_module_level=True
+    )
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+
+
+class Visit:
+    """A page, and what it asked for and complained about."""
+
+    def __init__(self, browser: Browser, url: str, width: int, scheme: str):
+        size = {"width": width, "height": 900}
+        self.context = browser.new_context(viewport=size, color_scheme=scheme)
+        self.page: Page = self.context.new_page()
+        self.asked: list[str] = []
+        self.said: list[str] = []
+        self.page.on("request", lambda each: self.asked.append(each.url))
+        self.page.on("pageerror", lambda each: self.said.append(str(each)))
+        self.page.on("console", self.hear)
+        self.page.on("response", self.miss)
+        self.page.goto(url, wait_until="networkidle")
+
+    def hear(self, message: object) -> None:
+        if message.type == "error":
+            self.said.append(message.text)
+
+    def miss(self, answer: object) -> None:
+        if answer.status >= 400:
+            self.said.append(f"{answer.status} {answer.url}")
+
+    def enliven(self) -> int:
+        """Scroll to every figure with sliders; how many there are."""
+        charts = self.page.locator(".chart").all()
+        for chart in charts:
+            chart.scroll_into_view_if_needed()
+            chart.locator("svg").wait_for(timeout=20_000)
+        return len(charts)
+
+    def __enter__(self) -> "Visit":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    return (TOOLS / "axe-core/axe.min.js").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (WIDE, "light"),
+        (NARROW, "dark"),
+        pytest.param(WIDE, "dark", marks=pytest.mark.slow),
+        pytest.param(NARROW, "light", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page(
+    browser: Browser, address: str, axe: str, name: str, width: int, scheme: str
+) -> None:
+    with Visit(browser, f"{address}/{name}", width, scheme) as visit:
+        visit.enliven()
+        assert not visit.said
+        assert all(url.startswith(address) for url in visit.asked)
+        scrolled = "document.documentElement.scrollWidth"
+        assert visit.page.evaluate(scrolled) <= width
+        visit.page.evaluate(axe)
+        result = visit.page.evaluate(AXE)
+        assert not [
+            (each["id"], node["html"][:200])
+            for each in result["violations"]
+            for node in each["nodes"]
+        ]
+        assert not [
+            node["html"][:200]
+            for each in result["incomplete"]
+            for node in each["nodes"]
+            for check in node["any"]
+            if (check["data"] or {}) != {}
+            and isinstance(check["data"], dict)
+            and check["data"].get("messageKey") == "equalRatio"
+        ]
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_it_works_from_a_folder_without_a_network(
+    browser: Browser, site: Path, name: str
+) -> None:
+    url = (site / name).as_uri()
+    with Visit(browser, url, WIDE, "light") as visit:
+        visit.context.set_offline(True)
+        visit.enliven()
+        assert not visit.said
+        assert all(each.startswith("file:") for each in visit.asked)
+
+
+def test_a_slider_is_moved_by_keyboard(browser: Browser, address: str) -> None:
+    url = f"{address}/chapters/1-identity/identity.html"
+    with Visit(browser, url, WIDE, "light") as visit:
+        visit.enliven()
+        slider = visit.page.get_by_role("slider", name="knob θ")
+        assert slider.input_value() == "-1"
+        slider.focus()
+        for _ in range(30):
+            visit.page.keyboard.press("ArrowRight")
+        assert slider.input_value() == "2"
+        score = 1 - 1 / (1 + 2.718281828**-2.0)
+        bars = visit.page.locator(".chart").first.get_by_text(f"+{score:.2f}")
+        bars.first.wait_for(timeout=5000)
+
+
+def test_search_finds(browser: Browser, address: str) -> None:
+    url = f"{address}/search.html?q=leave-one-out"
+    with Visit(browser, url, WIDE, "light") as visit:
+        found = visit.page.locator("#search-results li a")
+        found.first.wait_for(timeout=10_000)
+        links = [each.get_attribute("href") for each in found.all()]
+        assert any("sampling.html" in each for each in links)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_page_is_light(
+    browser: Browser, site: Path, address: str, name: str
+) -> None:
+    """All that comes before the figures are live, compressed, no pictures."""
+    with Visit(browser, f"{address}/{name}", WIDE, "light") as visit:
+        files = {
+            url.removeprefix(address).partition("?")[0] for url in visit.asked
+        }
+    kept = [each for each in files if not each.endswith((".png", "vega.js"))]
+    sizes = {
+        each: len(
+            gzip.compress((site / each.lstrip("/")).read_bytes())
+            if not each.endswith("woff2")
+            else (site / each.lstrip("/")).read_bytes()
+        )
+        for each in kept
+    }
+    assert sum(sizes.values()) <= BUDGET, sorted(
+        sizes.items(), key=lambda i: -i[1]
+    )
+
+
+def test_all_links_resolve(site: Path) -> None:
+    program = TOOLS / "linkinator/build/src/cli.js"
+    node = Path(sys.executable).with_name("node")
+    elsewhere = "^https?://(?!localhost)"
+    found = subprocess.run(
+        [node, program, ".", "--recurse", "--skip", elsewhere],
+        cwd=site,
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stdout[-3000:]
