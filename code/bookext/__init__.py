@@ -1,5 +1,6 @@
 """The Sphinx side of the site.
 
+api         the docstrings of the modules
 assets      style, scripts and fonts, all from the site itself
 charts      figures with sliders, and figures as SVG
 mend        what the theme gets wrong for those who cannot see the page
@@ -8,11 +9,12 @@ homework    the page of a homework: what it is worth, what to download
 
 from sphinx.application import Sphinx
 
-from bookext import assets, charts, homework, mend
+from bookext import api, assets, charts, homework, mend
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
+    api.setup(app)
     charts.setup(app)
     app.add_directive("homework", homework.Homework)
     app.add_css_file("course.css")
