@@ -4,12 +4,13 @@ api         the docstrings of the modules
 assets      style, scripts and fonts, all from the site itself
 charts      figures with sliders, and figures as SVG
 mend        what the theme gets wrong for those who cannot see the page
+downloads   a page's notebook, and the whole site
 homework    the page of a homework: what it is worth, what to download
 """
 
 from sphinx.application import Sphinx
 
-from bookext import api, assets, charts, homework, mend
+from bookext import api, assets, charts, downloads, homework, mend
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -21,7 +22,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_js_file("charts.js", defer="defer")
     app.connect("config-inited", assets.prepare)
     app.connect("html-page-context", assets.lighten, priority=900)
+    app.connect("html-page-context", downloads.offer_notebook, priority=900)
     app.connect("build-finished", homework.publish)
     app.connect("build-finished", mend.mend)
     app.connect("build-finished", assets.tidy)
+    app.connect("build-finished", downloads.publish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

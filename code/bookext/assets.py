@@ -19,7 +19,7 @@ GLYPH = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\([0-9a-f]+)"\}')
 RAW = re.compile("[\ue000-\uf8ff]")
 CODE = re.compile(r'"\\([0-9a-f]{4})"')
 # Icons are drawn by the theme's fonts; no code runs in the page.
-UNUSED = ("fontawesome.js", "thebe")
+UNUSED = ("fontawesome.js", "thebe", ".map")
 
 
 def prepare(app: Sphinx, config: Config) -> None:

@@ -1,5 +1,6 @@
 """What the notebooks draw: data in, figure out. Notebooks alone import it."""
 
+import base64
 import inspect
 import io
 import textwrap
@@ -24,11 +25,28 @@ DOTS_PER_INCH = 100
 class Plot(Figure):
     """A matplotlib figure that shows itself once, sharp, on white."""
 
-    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        buffer = io.BytesIO()
-        FigureCanvasAgg(self).print_figure(buffer, dpi=2 * DOTS_PER_INCH)
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict, dict]:
+        """As PNG, to look at, and as SVG, to take along."""
         width = int(self.get_figwidth() * DOTS_PER_INCH)
-        return buffer.getvalue(), {"width": width}
+        png = base64.b64encode(self._file("png")).decode("ascii")
+        data = {
+            "image/png": png,
+            "image/svg+xml": self._file("svg").decode("utf-8"),
+            "text/plain": "a figure",
+        }
+        return data, {"image/png": {"width": width}}
+
+    def _file(self, kind: str) -> bytes:
+        buffer = io.BytesIO()
+        canvas = FigureCanvasAgg(self)
+        with matplotlib.rc_context({"svg.hashsalt": "figure"}):
+            canvas.print_figure(
+                buffer,
+                format=kind,
+                dpi=2 * DOTS_PER_INCH,
+                metadata={"Date": None} if kind == "svg" else None,
+            )
+        return buffer.getvalue()
 
 
 def source(*functions: Callable) -> Markdown:

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +62,54 @@ def test_a_homework_page_offers_what_it_needs(site: Path) -> None:
         names = [f"{master.name}.ipynb", wheel_name()]
         assert [link.rpartition("/")[2] for link in links] == names
         assert all(page.parent.joinpath(link).is_file() for link in links)
+
+
+def test_a_notebook_page_offers_its_notebook(site: Path) -> None:
+    notebooks = {
+        path.relative_to(ROOT)
+        for path in ROOT.glob("chapters/*/*.ipynb")
+        if path.stem != "homework"
+    }
+    assert len(notebooks) >= 8
+    for path in notebooks:
+        page = site / path.with_suffix(".html")
+        found = re.findall(
+            r'href="(\S*notebooks/\S+)"', page.read_text("utf-8")
+        )
+        (link,) = set(found)
+        offered = (page.parent / link).resolve()
+        assert offered.read_bytes() == (ROOT / path).read_bytes()
+    offered = {
+        each.relative_to(site / "notebooks")
+        for each in site.glob("notebooks/**/*.ipynb")
+    }
+    assert offered == notebooks
+
+
+def test_no_page_offers_a_source_that_is_not_there(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        assert "_sources" not in page.read_text("utf-8")
+
+
+def test_the_whole_site_is_in_one_file(site: Path) -> None:
+    with zipfile.ZipFile(site / "log-derivative-trick.zip") as archive:
+        names = {name for name in archive.namelist() if not name.endswith("/")}
+    files = {
+        str(path.relative_to(site))
+        for path in site.rglob("*")
+        if path.is_file()
+    }
+    assert names == files - {"log-derivative-trick.zip"}
+
+
+def test_every_figure_can_be_taken_along(site: Path) -> None:
+    for page in site.glob("chapters/[0-9]-*/*.html"):
+        text = page.read_text("utf-8")
+        figures = re.findall(r'<figure class="[^"]*" id="(fig-[^"]+)"', text)
+        assert len(figures) >= 4 or page.name == "assignment.html"
+        for name in figures:
+            assert f'href="../../_images/{name}.svg" download' in text, name
+            assert (site / f"_images/{name}.svg").is_file()
 
 
 def test_nothing_secret_is_published(
