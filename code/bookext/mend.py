@@ -27,9 +27,9 @@ REPAIRS = {
         r'<div id="pst-primary-sidebar"',
         r'<div id="pst-primary-sidebar" role="navigation" aria-label="Book"',
     ),
-    "an entry of the bibliography has no role without its list": (
+    "an entry of the bibliography is an item of its list": (
         r' role="doc-biblioentry"',
-        "",
+        ' role="listitem"',
     ),
 }
 

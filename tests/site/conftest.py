@@ -19,6 +19,7 @@ def run_build(source: Path, output: Path) -> subprocess.CompletedProcess[str]:
         [command, "build", source, "--path-output", output, *options],
         capture_output=True,
         text=True,
+        timeout=300,
     )
 
 

@@ -74,7 +74,7 @@ def test_a_notebook_page_offers_its_notebook(site: Path) -> None:
     for path in notebooks:
         page = site / path.with_suffix(".html")
         found = re.findall(
-            r'href="(\S*notebooks/\S+)"', page.read_text("utf-8")
+            r'href="((?:\.\./)+notebooks/\S+)"', page.read_text("utf-8")
         )
         (link,) = set(found)
         offered = (page.parent / link).resolve()
