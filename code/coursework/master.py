@@ -135,9 +135,15 @@ class Master:
 
     def test_module(self, answers: Container[str]) -> str:
         """Given code and hidden tests of some answers, a module for pytest."""
-        asked = [each for each in self.graded if each.answer in answers]
-        hidden = [cell for each in asked for cell in each.hidden]
-        return "\n\n".join([*self.given, *map(_definitions, hidden)]) + "\n"
+        hidden = [cell for each in self.questions for cell in each.hidden]
+        others = {
+            test
+            for each in self.graded
+            if each.answer not in answers
+            for test in each.tests
+        }
+        parts = [_definitions(cell, others) for cell in hidden]
+        return "\n\n".join([*self.given, *parts]) + "\n"
 
 
 def masters(chapters: Path = CHAPTERS) -> list[Master]:
@@ -219,9 +225,14 @@ def _tests(source: str) -> dict[str, str]:
     }
 
 
-def _definitions(source: str) -> str:
-    """Without the calls, by which a test cell tries its tests in place."""
+def _definitions(source: str, others: Container[str]) -> str:
+    """Without other tests, and the calls by which a cell tries its own."""
     tree = ast.parse(source)
     calls = (ast.Expr, ast.For)
-    tree.body = [node for node in tree.body if not isinstance(node, calls)]
+    tree.body = [
+        node
+        for node in tree.body
+        if not isinstance(node, calls)
+        and getattr(node, "name", None) not in others
+    ]
     return ast.unparse(tree)

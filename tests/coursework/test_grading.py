@@ -93,3 +93,25 @@ def test_a_second_chance_harms_no_right_answer(
 ) -> None:
     cells = [right.replace("right", NAME), "import os\nos._exit(0)"]
     assert lost(first, box, cells) == {False}
+
+
+def test_every_answer_has_a_second_chance(master: Master) -> None:
+    """Each hangs on a cell that is not seen to belong to it."""
+    cells = [cell.source for cell in master.notebook.cells]
+    code = []
+    for each in master.graded:
+        name = each.answer
+        (answer,) = (
+            cell
+            for cell in cells
+            if f"def {name}(" in cell and SOLUTION.search(cell)
+        )
+        hidden = answer.replace(f"def {name}(", f"def kept_{name}(")
+        code += [
+            f"{hidden}\nglobals()['_' + '{name}'] = kept_{name}",
+            f"def {name}(*values):\n    return _{name}(*values)",
+        ]
+    submission = Submission(code=[*master.given, *code])
+    with Box(master.given, can_box()) as box:
+        said, _ = outcomes(master, submission, box)
+    assert not any(said.values())
