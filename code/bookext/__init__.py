@@ -21,7 +21,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_css_file("course.css")
     app.add_js_file("charts.js", defer="defer")
     app.connect("config-inited", assets.prepare)
-    app.connect("html-page-context", assets.lighten, priority=900)
     app.connect("html-page-context", downloads.offer_notebook, priority=900)
     app.connect("build-finished", homework.publish)
     app.connect("build-finished", mend.mend)

@@ -19,8 +19,8 @@ ICON = re.compile(r"\bfa-([a-z0-9-]+)")
 GLYPH = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\([0-9a-f]+)"\}')
 RAW = re.compile("[\ue000-\uf8ff]")
 CODE = re.compile(r'"\\([0-9a-f]{4})"')
-# Icons are drawn by the theme's fonts; no code runs in the page.
-UNUSED = ("fontawesome.js", "thebe", ".map")
+# Icons are drawn by the theme's fonts; maps are for who debugs the theme.
+UNUSED = ("fontawesome.js", ".map")
 
 
 def prepare(app: Sphinx, config: Config) -> None:
@@ -38,19 +38,6 @@ def prepare(app: Sphinx, config: Config) -> None:
     katex.NODEJS_BINARY = str(Path(executable.ROOT_DIR, "bin", "node"))
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = PATIENCE
     katex.KATEX_DEFAULT_OPTIONS = {"throwOnError": True, "strict": "error"}
-
-
-def lighten(
-    app: Sphinx, page: str, template: str, context: dict, doctree: object
-) -> None:
-    """Load nothing that the page does not use."""
-    for kind in ("script_files", "css_files"):
-        context[kind] = [each for each in context[kind] if not _unused(each)]
-
-
-def _unused(file: object) -> bool:
-    said = f"{file.filename} {file.attributes.get('body', '')}".lower()
-    return any(name in said for name in UNUSED)
 
 
 def tidy(app: Sphinx, error: Exception | None) -> None:

@@ -31,7 +31,6 @@
     await vegaEmbed(live, spec, { renderer: "svg", actions: false });
     picture.hidden = true;
     live.hidden = false;
-    chart.dataset.live = "yes";
   }
 
   const seen = new IntersectionObserver((entries) => {
