@@ -7,6 +7,7 @@ charts      figures with sliders, and figures as SVG
 mend        what the theme gets wrong for those who cannot see the page
 downloads   a page's notebook, and the whole site
 homework    the page of a homework: what it is worth, what to download
+repository  launch buttons, a link for mistakes, the site's own address
 """
 
 from sphinx.application import Sphinx
@@ -19,6 +20,7 @@ from bookext import (
     formulas,
     homework,
     mend,
+    repository,
 )
 
 
@@ -31,8 +33,11 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_css_file("course.css")
     app.add_js_file("charts.js", defer="defer")
     app.connect("config-inited", assets.prepare)
+    app.connect("config-inited", repository.prepare)
     app.connect("html-page-context", downloads.offer_notebook, priority=900)
+    app.connect("html-page-context", repository.rename, priority=900)
     app.connect("build-finished", homework.publish)
+    app.connect("build-finished", repository.list_pages)
     app.connect("build-finished", mend.mend)
     app.connect("build-finished", assets.tidy)
     app.connect("build-finished", downloads.publish)

@@ -12,6 +12,10 @@ from sphinx.errors import ExtensionError
 HERE = Path(__file__).parent
 ASSETS = Path(sys.prefix, "site")
 VEGA_LITE = "5.20"
+ABOUT = (
+    "A course on one line of mathematics, the log-derivative trick, and on "
+    "what it makes possible: from the identity to REINFORCE on CartPole."
+)
 ICON = re.compile(r"\bfa-([a-z0-9-]+)")
 GLYPH = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\([0-9a-f]+)"\}')
 RAW = re.compile("[\ue000-\uf8ff]")
@@ -31,7 +35,8 @@ def prepare(app: Sphinx, config: Config) -> None:
     config.templates_path.append(str(HERE / "templates"))
     config.html_static_path += [str(ASSETS), str(HERE / "static")]
     config.html_favicon = str(HERE / "static/favicon.svg")
-    config.html_context["default_mode"] = "auto"
+    config.html_context |= {"default_mode": "auto", "about": ABOUT}
+    config.html_additional_pages["index"] = "start.html"
 
 
 def tidy(app: Sphinx, error: Exception | None) -> None:

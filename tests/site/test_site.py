@@ -15,6 +15,8 @@ from coursework.release import wheel_name
 
 ROOT = Path(__file__).parents[2]
 Build = Callable[[Path, Path], subprocess.CompletedProcess[str]]
+DESCRIPTION = re.compile('<meta name="description" content="([^"]+)"')
+LISTED = re.compile(r"(?:root|file): (\S+)")
 PAGES = re.compile(r"(\d+) pages of \S+ built")
 
 
@@ -122,9 +124,61 @@ def test_no_page_sources_are_published(site: Path) -> None:
     assert not (site / "_sources").exists()
 
 
+def test_every_page_says_what_it_is(site: Path) -> None:
+    names = LISTED.findall((ROOT / "_toc.yml").read_text("utf-8"))
+    texts = [(site / f"{name}.html").read_text("utf-8") for name in names]
+    found = [DESCRIPTION.findall(text) for text in texts]
+    assert all(len(each) == 1 for each in found)
+    said = {each[0] for each in found}
+    assert len(said) == len(names)
+    assert all(50 <= len(each) <= 170 and each[-1] == "." for each in said)
+
+
 def test_nothing_points_at_another_project(site: Path) -> None:
     for page in site.rglob("*.html"):
-        assert "github.com/executablebooks" not in page.read_text("utf-8")
+        text = page.read_text("utf-8")
+        assert "github.com/executablebooks" not in text
+        assert "colab" not in text
+        assert "Report a mistake" not in text
+    assert not (site / "sitemap.txt").exists()
+
+
+def with_repository(url: str, sources: Path, folder: Path) -> Path:
+    shutil.copytree(sources, folder, ignore=shutil.ignore_patterns("_build"))
+    config = folder / "_config.yml"
+    text = config.read_text("utf-8")
+    assert text.count('url: ""') == 1
+    config.write_text(text.replace('url: ""', f"url: {url}"), "utf-8")
+    return folder
+
+
+def test_one_setting_opens_the_repository(
+    build: Build, sources: Path, tmp_path: Path
+) -> None:
+    url = "https://github.com/someone/a-course"
+    book = with_repository(f"{url}.git", sources, tmp_path / "book")
+    result = build(book, tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    page = "chapters/3-sampling/sampling"
+    made = tmp_path / "_build/html"
+    text = (made / f"{page}.html").read_text("utf-8")
+    colab = "https://colab.research.google.com/github/someone/a-course"
+    assert f'href="{colab}/blob/main/{page}.ipynb"' in text
+    assert f'href="{url}/issues/new?' in text
+    assert "Report a mistake" in text
+    home = f"https://someone.github.io/a-course/{page}.html"
+    assert f'<link rel="canonical" href="{home}"' in text
+    assert home in (made / "sitemap.txt").read_text("utf-8").splitlines()
+    assert "clone" in (made / "chapters/index.html").read_text("utf-8")
+
+
+def test_an_address_that_is_none_stops_the_build(
+    build: Build, sources: Path, tmp_path: Path
+) -> None:
+    book = with_repository("github.com/me", sources, tmp_path / "book")
+    result = build(book, tmp_path)
+    assert result.returncode != 0
+    assert "wanted https://github.com/owner/name" in result.stderr
 
 
 @pytest.mark.parametrize(
