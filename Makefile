@@ -1,6 +1,6 @@
 # `make help` says what there is. What is built lives in .venv and _build.
 .DEFAULT_GOAL := help
-.PHONY: help env book test notebooks homework grade runs bench lab clean
+.PHONY: help env book pdf test notebooks homework grade runs bench lab clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -19,7 +19,7 @@ env: .venv/done  ## the environment in .venv, with the versions of constraints.t
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "== environment: installing into .venv (a few minutes the first time)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[book,grade,test]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[book,grade,pdf,test]"
 	$(BIN)/python -m bookext
 	@touch $@
 
@@ -28,6 +28,9 @@ book: env  ## build the site into _build/html, warnings as errors
 	$(BIN)/jupyter-book build . --path-output . --all -n -W --keep-going --quiet
 	$(BIN)/python tests/site/pages.py _toc.yml _build/html
 	@echo "== book: done, open file://$(CURDIR)/_build/html/index.html"
+
+pdf: book  ## the whole book as one PDF (with Chromium), in _build
+	$(BIN)/python -m bookext.paper _toc.yml _build/html _build/log-derivative-trick.pdf
 
 test: env .venv/browser/done  ## lint, unit, theorem, notebook and site tests (SLOW=1: slow ones too)
 	@echo "== test: lint"

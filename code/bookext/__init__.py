@@ -7,6 +7,9 @@ charts      figures with sliders, and figures as SVG
 mend        what the theme gets wrong for those who cannot see the page
 downloads   a page's notebook, and the whole site
 homework    the page of a homework: what it is worth, what to download
+contents    which pages there are
+paper       all of them as one PDF
+browser     what prints it
 repository  launch buttons, a link for mistakes, the site's own address
 """
 
@@ -32,6 +35,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("homework", homework.Homework)
     app.add_css_file("course.css")
     app.add_js_file("charts.js", defer="defer")
+    app.add_js_file("print.js", defer="defer")
     app.connect("config-inited", assets.prepare)
     app.connect("config-inited", repository.prepare)
     app.connect("html-page-context", downloads.offer_notebook, priority=900)

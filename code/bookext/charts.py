@@ -21,6 +21,10 @@ from logderiv.live import MIME
 
 SVG = "image/svg+xml"
 COLUMNS = {"wide": 2, "narrow": 1}
+RIGHTS = (
+    "<!-- From the course The log-derivative trick, "
+    "https://creativecommons.org/licenses/by/4.0/ -->"
+)
 SIZE = re.compile(r'<svg[^>]*? width="([\d.]+)" height="([\d.]+)"')
 PAGE = """\
 <div class="chart" style="--knobs: {knobs}">
@@ -32,7 +36,8 @@ PAGE = """\
 </div>
 """
 DOWNLOAD = (
-    '<a class="as-svg" href="{href}" download title="Download as SVG">SVG</a>'
+    '<a class="as-svg" href="{href}" download title="Download as SVG">'
+    "SVG, CC BY 4.0</a>"
 )
 
 
@@ -86,7 +91,7 @@ def _write(app: Sphinx, name: str, svg: str) -> str:
     """Where it is, from the top of the site."""
     place = Path(app.outdir, "_images", f"{name}.svg")
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(svg, "utf-8")
+    place.write_text(f"{svg}\n{RIGHTS}\n", "utf-8")
     return f"_images/{place.name}"
 
 

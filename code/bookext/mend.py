@@ -27,6 +27,10 @@ REPAIRS = {
         r'<div id="pst-primary-sidebar"',
         r'<div id="pst-primary-sidebar" role="navigation" aria-label="Book"',
     ),
+    "the contents of all exercises have one id": (
+        r'<section id="(?:exercise|solution)-content">',
+        "<section>",
+    ),
     "an entry of the bibliography is an item of its list": (
         r' role="doc-biblioentry"',
         ' role="listitem"',

@@ -3,15 +3,7 @@
 import sys
 from pathlib import Path
 
-import yaml
-
-
-def pages(toc: Path) -> list[str]:
-    """The documents that a _toc.yml names, without suffix."""
-    table = yaml.safe_load(toc.read_text(encoding="utf-8"))
-    chapters = [each for part in table["parts"] for each in part["chapters"]]
-    sections = [each for top in chapters for each in top.get("sections", [])]
-    return [table["root"], *(each["file"] for each in chapters + sections)]
+from bookext.contents import pages
 
 
 def missing(toc: Path, html: Path) -> list[str]:

@@ -4,7 +4,6 @@ import functools
 import gzip
 import http.server
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -14,13 +13,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from bookext.browser import FLAGS, find
+
+CHROMIUM = find()
 TOOLS = Path(sys.prefix, "browser", "node_modules")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-]  # fmt: skip
 ROOT = Path(__file__).parents[2]
 PAGES = ["index.html", "search.html", "genindex.html"] + [
     str(path.relative_to(ROOT).with_suffix(".html"))

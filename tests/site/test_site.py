@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from bookext import contents
 from coursework.master import masters
 from coursework.release import wheel_name
 
 ROOT = Path(__file__).parents[2]
 Build = Callable[[Path, Path], subprocess.CompletedProcess[str]]
 DESCRIPTION = re.compile('<meta name="description" content="([^"]+)"')
-LISTED = re.compile(r"(?:root|file): (\S+)")
 PAGES = re.compile(r"(\d+) pages of \S+ built")
 
 
@@ -125,7 +125,7 @@ def test_no_page_sources_are_published(site: Path) -> None:
 
 
 def test_every_page_says_what_it_is(site: Path) -> None:
-    names = LISTED.findall((ROOT / "_toc.yml").read_text("utf-8"))
+    names = contents.pages(ROOT / "_toc.yml")
     texts = [(site / f"{name}.html").read_text("utf-8") for name in names]
     found = [DESCRIPTION.findall(text) for text in texts]
     assert all(len(each) == 1 for each in found)

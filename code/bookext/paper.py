@@ -1,0 +1,115 @@
+"""python -m bookext.paper _toc.yml _build/html book.pdf: one PDF of the book.
+
+The articles of all pages go into one page, in the order of `_toc.yml`; what
+pointed from page to page points inside it. Chromium prints that page.
+"""
+
+import sys
+from pathlib import Path, PurePosixPath
+from urllib.parse import urldefrag, urlsplit
+
+from bs4 import BeautifulSoup, Tag
+from playwright.sync_api import sync_playwright
+
+from bookext import browser, contents
+
+PARSER = "html.parser"
+EMPTY = """<!DOCTYPE html>
+<html lang="en" data-theme="light">
+<head></head><body class="bd-content"></body>
+</html>"""
+LINKS = (("a", "href"), ("img", "src"), ("source", "srcset"))
+NUMBER = (
+    '<div style="font-size: 8px; width: 100%; text-align: center">'
+    '<span class="pageNumber"></span></div>'
+)
+MARGIN = {"top": "15mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
+
+
+def anchor(page: str, name: str = "") -> str:
+    """What an id of a page is called among those of all pages."""
+    return f"{page.replace('/', '-')}--{name}"
+
+
+def target(link: str, page: str, pages: list[str]) -> str:
+    """Where a link of a page points when all are one."""
+    if urlsplit(link).scheme:
+        return link
+    path, name = urldefrag(link)
+    if not path:
+        return f"#{anchor(page, name)}"
+    parts: list[str] = []
+    for part in (*PurePosixPath(page).parent.parts, *path.split("/")):
+        parts = parts[:-1] if part == ".." else [*parts, part]
+    place = "/".join(parts)
+    other = place.removesuffix(".html")
+    return f"#{anchor(other, name)}" if other in pages else place
+
+
+def article(soup: BeautifulSoup, page: str, pages: list[str]) -> Tag:
+    """What a page says, fit to stand beside the others."""
+    found = soup.select_one("article.bd-article")
+    for each in found.select("[id]"):
+        each["id"] = anchor(page, each["id"])
+    for tag, name in LINKS:
+        for each in found.select(f"{tag}[{name}]"):
+            each[name] = target(each[name], page, pages)
+    for each in found.select("a[download], a.image-reference"):
+        each.unwrap()
+    for each in found.select("details"):
+        each["open"] = ""
+    for each in found.select("script, .headerlink, .chart source"):
+        each.decompose()
+    found["id"] = anchor(page)
+    found["style"] = "break-before: page"
+    return found
+
+
+def join(toc: Path, site: Path) -> Path:
+    """One page of all, in the site's folder."""
+    pages = contents.pages(toc)
+    whole = BeautifulSoup(EMPTY, PARSER)
+    for page in pages:
+        text = (site / f"{page}.html").read_text("utf-8")
+        soup = BeautifulSoup(text, PARSER)
+        if page == pages[0]:
+            whole.head.append(soup.title)
+            for sheet in soup.select('link[rel="stylesheet"]'):
+                sheet["href"] = target(sheet["href"], page, pages)
+                whole.head.append(sheet)
+        whole.body.append(article(soup, page, pages))
+    place = site / "paper.html"
+    place.write_text(str(whole), "utf-8")
+    return place
+
+
+def print_page(page: Path, pdf: Path) -> None:
+    """As Chromium prints it, with an outline and numbers on the pages."""
+    program = browser.find()
+    if not program:
+        raise SystemExit(f"printing needs one of {', '.join(browser.NAMES)}")
+    with sync_playwright() as playwright:
+        window = playwright.chromium.launch(
+            executable_path=program, args=browser.FLAGS
+        )
+        tab = window.new_page()
+        tab.goto(page.resolve().as_uri(), wait_until="networkidle")
+        tab.pdf(
+            path=pdf, format="A4", margin=MARGIN, print_background=True,
+            display_header_footer=True, header_template="<span></span>",
+            footer_template=NUMBER, outline=True, tagged=True,
+        )  # fmt: skip
+
+
+def main(toc: str, site: str, pdf: str) -> None:
+    """Print the site that was built."""
+    page = join(Path(toc), Path(site))
+    try:
+        print_page(page, Path(pdf))
+    finally:
+        page.unlink()
+    print(pdf)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
