@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOKS := $(sort $(wildcard chapters/*/*.ipynb))
 WORKERS ?= 2
-BROWSER := axe-core@4.14.1 linkinator@8.1.0
+BROWSER := axe-core@4.14.1 lighthouse@13.5.0 linkinator@8.1.0
 # One thread a process: the notebooks and the tests run side by side.
 export OMP_NUM_THREADS := 1
 

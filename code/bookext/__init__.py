@@ -2,6 +2,8 @@
 
 api         the docstrings of the modules
 assets      style, scripts and fonts, all from the site itself
+icons       of the font of icons, those that are shown
+images      their sizes
 formulas    equations, drawn by KaTeX
 charts      figures with sliders, and figures as SVG
 mend        what the theme gets wrong for those who cannot see the page
@@ -22,6 +24,8 @@ from bookext import (
     downloads,
     formulas,
     homework,
+    icons,
+    images,
     mend,
     repository,
 )
@@ -43,6 +47,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("build-finished", homework.publish)
     app.connect("build-finished", repository.list_pages)
     app.connect("build-finished", mend.mend)
+    app.connect("build-finished", images.give_sizes)
+    app.connect("build-finished", icons.keep_used)
     app.connect("build-finished", assets.tidy)
     app.connect("build-finished", downloads.publish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,10 +1,8 @@
 """What every page loads: style, scripts, fonts, all from the site itself."""
 
-import re
 import sys
 from pathlib import Path
 
-from fontTools import subset
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
@@ -16,10 +14,6 @@ ABOUT = (
     "A course on one line of mathematics, the log-derivative trick, and on "
     "what it makes possible: from the identity to REINFORCE on CartPole."
 )
-ICON = re.compile(r"\bfa-([a-z0-9-]+)")
-GLYPH = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\([0-9a-f]+)"\}')
-RAW = re.compile("[\ue000-\uf8ff]")
-CODE = re.compile(r'"\\([0-9a-f]{4})"')
 # Icons are drawn by the theme's fonts; maps are for who debugs the theme.
 UNUSED = ("fontawesome.js", ".map")
 
@@ -47,31 +41,3 @@ def tidy(app: Sphinx, error: Exception | None) -> None:
     for path in static.rglob("*"):
         if any(name in path.name for name in UNUSED):
             path.unlink()
-    _keep_used_icons(Path(app.outdir))
-
-
-def _code(character: str) -> str:
-    return f"{ord(character):x}"
-
-
-def _keep_used_icons(site: Path) -> None:
-    """The font of the icons has two thousand; the pages show some twenty."""
-    pages = [*site.rglob("*.html"), *site.glob("_static/scripts/*.js")]
-    used = {
-        name for page in pages for name in ICON.findall(page.read_text("utf-8"))
-    }
-    sheets = site.glob("_static/**/*.css")
-    style = "\n".join(sheet.read_text("utf-8") for sheet in sheets)
-    others = GLYPH.sub("", style)
-    codes = set(CODE.findall(others)) | set(map(_code, RAW.findall(others)))
-    codes |= {
-        code
-        for names, code in GLYPH.findall(style)
-        if used & set(ICON.findall(names))
-    }
-    fonts = site / "_static/vendor/fontawesome/webfonts"
-    options = ["--flavor=woff2", f"--unicodes={','.join(sorted(codes))}"]
-    for font in fonts.glob("*.ttf"):
-        small = font.with_suffix(".woff2")
-        subset.main([str(font), *options, f"--output-file={small}"])
-        font.unlink()

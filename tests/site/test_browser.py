@@ -3,6 +3,7 @@
 import functools
 import gzip
 import http.server
+import json
 import os
 import subprocess
 import sys
@@ -26,6 +27,7 @@ PAGES = ["index.html", "search.html", "genindex.html"] + [
 CHAPTERS = [
     page for page in PAGES if page.split("/")[1:2] and page[9].isdigit()
 ]
+SLOW = pytest.mark.slow
 WIDE, NARROW = 1300, 390
 BUDGET = 420_000
 AXE = """() => axe.run(document, {resultTypes: ["violations", "incomplete"]})"""
@@ -104,8 +106,8 @@ def axe() -> str:
     [
         (WIDE, "light"),
         (NARROW, "dark"),
-        pytest.param(WIDE, "dark", marks=pytest.mark.slow),
-        pytest.param(NARROW, "light", marks=pytest.mark.slow),
+        pytest.param(WIDE, "dark", marks=SLOW),
+        pytest.param(NARROW, "light", marks=SLOW),
     ],
 )
 @pytest.mark.parametrize("name", PAGES)
@@ -193,6 +195,27 @@ def test_a_page_is_light(
     assert sum(sizes.values()) <= BUDGET, sorted(
         sizes.items(), key=lambda i: -i[1]
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        each if each == CHAPTERS[0] else pytest.param(each, marks=SLOW)
+        for each in PAGES
+    ],
+)
+def test_lighthouse_has_nothing_to_say(site: Path, name: str) -> None:
+    program = ROOT / "tests/site/lighthouse.py"
+    result = subprocess.run(
+        [sys.executable, program, site, "1", name],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(result.stdout)
+    assert found["accessibility"] == found["best-practices"] == 1
+    assert found["seo"] == 1
+    assert found["layout shift"] <= 0.05
 
 
 def test_all_links_resolve(site: Path) -> None:
