@@ -1,10 +1,11 @@
 # `make help` says what there is. What is built lives in .venv and _build.
 .DEFAULT_GOAL := help
-.PHONY: help env book pdf test notebooks homework grade runs bench lab clean
+.PHONY: help env versions book pdf test notebooks homework grade runs bench lab clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOKS := $(sort $(wildcard chapters/*/*.ipynb))
+EXTRAS := book,grade,pdf,test
 WORKERS ?= 2
 BROWSER := axe-core@4.14.1 lighthouse@13.5.0 linkinator@8.1.0
 # One thread a process: the notebooks and the tests run side by side.
@@ -19,9 +20,16 @@ env: .venv/done  ## the environment in .venv, with the versions of constraints.t
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "== environment: installing into .venv (a few minutes the first time)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[book,grade,pdf,test]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	$(BIN)/python -m bookext
 	@touch $@
+
+versions:  ## an environment of other versions: VERSIONS=lowest-direct or highest
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python .venv --resolution $(VERSIONS) --editable ".[$(EXTRAS)]"
+	$(BIN)/python -m bookext
+	@touch .venv/done
 
 book: env  ## build the site into _build/html, warnings as errors
 	@echo "== book: building chapters/ into _build/html"

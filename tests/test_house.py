@@ -20,7 +20,8 @@ COMMANDS = ("book", "test", "notebooks", "homework", "grade", "lab", "clean")
 TOP_LEVEL = {
     "README.md", "_config.yml", "_toc.yml", "pyproject.toml",
     "constraints.txt", "Makefile", "LICENSE", "LICENSE-TEXT", "CITATION.cff",
-    "CONTRIBUTING.md", "chapters", "code", "tests", ".ci", ".gitignore",
+    "CONTRIBUTING.md", "chapters", "code", "tests", ".ci", ".github",
+    ".gitignore",
 }  # fmt: skip
 
 
