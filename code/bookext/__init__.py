@@ -35,7 +35,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     api.setup(app)
     charts.setup(app)
-    formulas.without_server()
+    formulas.setup(app)
     app.add_directive("homework", homework.Homework)
     app.add_css_file("course.css")
     app.add_js_file("charts.js", defer="defer")

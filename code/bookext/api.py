@@ -7,6 +7,8 @@ from sphinx.application import Sphinx
 SINGLE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 MARKUP = re.compile(r"(``[^`]+``)|([*|\\]|_(?=\W|$))")
 SOURCE = re.compile(r"^(\s*)(Source|Requires): ")
+FORMULA = re.compile(r"\w[^.]* = ")
+INDENTED = re.compile(r" {4}\S")
 
 
 def plain(
@@ -17,13 +19,45 @@ def plain(
     options: object,
     lines: list,
 ) -> None:
-    """Formulas keep their stars and bars; one backtick is code, as for us."""
+    """Formulas keep their lines, stars and bars; one backtick is code."""
+    text, literal, before = [], False, ""
     for place, line in enumerate(lines):
-        line = SINGLE.sub(r"``\1``", line)
-        line = MARKUP.sub(lambda m: m[1] or "\\" + m[2], line)
-        lines[place] = SOURCE.sub(r"\1**\2:** ", line)
+        if not line.strip():
+            text.append("")
+            continue
+        starts = INDENTED.match(line) and not (place and lines[place - 1])
+        if starts and not literal and not before.startswith(" "):
+            text += ["::", ""]
+            literal = True
+        literal = literal and line.startswith(" ")
+        text.append(line if literal else _marked(line, _alone(lines, place)))
+        before = line
+    lines[:] = text
+
+
+def _alone(lines: list[str], place: int) -> bool:
+    """Is it not one of several lines of formulas?"""
+    beside = lines[max(place - 1, 0) : place + 2]
+    return sum(bool(FORMULA.match(line)) for line in beside) < 2
+
+
+def _marked(line: str, alone: bool) -> str:
+    formula = FORMULA.match(line)
+    line = SINGLE.sub(r"``\1``", line)
+    line = MARKUP.sub(lambda m: m[1] or "\\" + m[2], line)
+    line = SOURCE.sub(r"\1**\2:** ", line)
+    return f"| {line}" if formula and not alone else line
+
+
+def skip(
+    app: Sphinx, what: str, name: str, thing: object, skips: bool, options: dict
+) -> bool | None:
+    """Fields of named tuples, which say nothing of themselves."""
+    says = getattr(thing, "__doc__", None) or ""
+    return says.startswith("Alias for field number") or None
 
 
 def setup(app: Sphinx) -> None:
     """Before Napoleon reads the sections."""
     app.connect("autodoc-process-docstring", plain, priority=100)
+    app.connect("autodoc-skip-member", skip)

@@ -1,12 +1,18 @@
 """Formulas: KaTeX draws them in this process, when the site is built."""
 
 import functools
+import re
 
+from docutils import nodes
 from py_mini_racer import MiniRacer
+from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinxcontrib import katex
 
 SETTINGS = {"throwOnError": True, "strict": "error"}
+JOINER = "\u2060"
+CLOSING = re.compile(r"[,.;:?!)\]’”-]")
+OPENING = re.compile(r"[(\[‘“-]$")
 RENDER = """function render(latex, settings) {
   try { return {html: katex.renderToString(latex, settings)}; }
   catch (error) { return {error: error.message}; }
@@ -45,6 +51,18 @@ def render(latex: str, options: dict[str, bool] | None = None) -> str:
     return answer["html"]
 
 
-def without_server() -> None:
+def bind(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """No line begins with the comma after a formula, or ends before it."""
+    for formula in doctree.findall(nodes.math):
+        place = formula.parent.index(formula)
+        beside = formula.parent[place + 1 : place + 2]
+        if beside and CLOSING.match(beside[0].astext()):
+            formula.parent.insert(place + 1, nodes.Text(JOINER))
+        if place and OPENING.search(formula.parent[place - 1].astext()):
+            formula.parent.insert(place, nodes.Text(JOINER))
+
+
+def setup(app: Sphinx) -> None:
     """sphinxcontrib-katex would ask a Node process of its own."""
     katex.render_latex = render
+    app.connect("doctree-resolved", bind)

@@ -41,7 +41,7 @@ class Estimate:
 
     @property
     def variance_times_calls(self) -> Floats:
-        """standard_error^2 * calls, (p,): the price of precision.
+        """The price of precision, standard_error^2 * calls, (p,).
 
         The same for every n. Of two estimators, the one with less needs
         fewer values of f for the same standard error.

@@ -420,8 +420,9 @@ def finite_difference(
     step: float,
     common_random_numbers: bool = True,
 ) -> Estimate:
-    """grad_j E[f] ~ mean of (f(x_i at theta_j + step)
-                              - f(x_i at theta_j - step)) / (2 step).
+    """grad_j E[f] ~ 1/n sum_i (f(above_i) - f(below_i)) / (2 step).
+
+    The samples above_i are drawn at theta_j + step, below_i at theta_j - step.
 
     Requires: a step that is small against the curvature of E[f]: the
     estimate is biased by step^2 / 6 times the third derivative.

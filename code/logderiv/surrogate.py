@@ -55,7 +55,7 @@ def dice(log_prob: Tensor, weight: Tensor) -> Tensor:
     Raises:
         TypeError, ValueError: as `surrogate`.
     Source: Foerster, Farquhar, Al-Shedivat, Rocktaschel, Xing and Whiteson
-        (2018), here for weights instead of rewards.
+    (2018), here for weights instead of rewards.
     """
     _check_shapes(log_prob, weight)
     steps = log_prob.reshape(len(log_prob), -1).cumsum(dim=1)

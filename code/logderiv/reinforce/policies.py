@@ -38,7 +38,7 @@ def make_policy(kind: str, seen: Tensor, actions: int, seed: int) -> nn.Module:
     Args:
         kind: "mlp", one hidden layer of 32 tanh units, or "linear".
         seen: (m, features), observations.
-        actions: K.
+        actions: how many there are, K.
         seed: of the initial weights; torch's own generator stays untouched.
     Returns:
         (n, features) -> (n, K).

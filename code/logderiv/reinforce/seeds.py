@@ -32,7 +32,7 @@ def sweep(
     Returns:
         An iterator of dictionaries, one a seed.
     Raises:
-        What `report` raises, when that seed's turn has come.
+        TypeError, ValueError: as `report`, when that seed's turn has come.
     """
     if checkpoints is not None:
         checkpoints = Path(checkpoints).resolve()
