@@ -3,7 +3,7 @@
 api         the docstrings of the modules
 assets      style, scripts and fonts, all from the site itself
 icons       of the font of icons, those that are shown
-images      their sizes
+images      say their size, and come after the text
 formulas    equations, drawn by KaTeX
 charts      figures with sliders, and figures as SVG
 mend        what the theme gets wrong for those who cannot see the page
@@ -44,10 +44,11 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", repository.prepare)
     app.connect("html-page-context", downloads.offer_notebook, priority=900)
     app.connect("html-page-context", repository.rename, priority=900)
+    app.connect("html-page-context", assets.defer, priority=900)
     app.connect("build-finished", homework.publish)
     app.connect("build-finished", repository.list_pages)
     app.connect("build-finished", mend.mend)
-    app.connect("build-finished", images.give_sizes)
+    app.connect("build-finished", images.postpone)
     app.connect("build-finished", icons.keep_used)
     app.connect("build-finished", assets.tidy)
     app.connect("build-finished", downloads.publish)

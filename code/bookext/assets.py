@@ -33,6 +33,18 @@ def prepare(app: Sphinx, config: Config) -> None:
     config.html_additional_pages["index"] = "start.html"
 
 
+def defer(
+    app: Sphinx, page: str, template: str, context: dict, doctree: object
+) -> None:
+    """Scripts wait for the text, but for those that others begin with."""
+    first = ("documentation_options", "doctools")
+    for script in context["script_files"]:
+        if script.filename and not any(
+            each in script.filename for each in first
+        ):
+            script.attributes["defer"] = "defer"
+
+
 def tidy(app: Sphinx, error: Exception | None) -> None:
     """Take away what the theme brings and no page uses."""
     if error or app.builder.format != "html":

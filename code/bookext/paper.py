@@ -56,6 +56,8 @@ def article(soup: BeautifulSoup, page: str, pages: list[str]) -> Tag:
             each[name] = target(each[name], page, pages)
     for each in found.select("a[download], a.image-reference"):
         each.unwrap()
+    for each in found.select("img"):
+        each["loading"] = "eager"
     for each in found.select("details"):
         each["open"] = ""
     for each in found.select("script, .headerlink, .chart source"):

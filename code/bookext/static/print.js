@@ -1,8 +1,13 @@
-// Paper is white, and has no hands to open what is folded.
+// Paper is white, and has no hands to open what is folded. Pictures that wait
+// to be seen come as soon as the page is there, so that paper has them, too.
 (() => {
   const root = document.documentElement;
   let theme;
   let opened = [];
+
+  window.addEventListener("load", () => {
+    for (const each of document.images) each.loading = "eager";
+  });
 
   window.addEventListener("beforeprint", () => {
     theme = root.dataset.theme;
