@@ -31,7 +31,7 @@ class Live:
         chart = alt.concat(*sized, columns=2, title=message, spacing=28)
         self.spec = (
             chart.add_params(*knobs)
-            .resolve_scale(color="independent")
+            .resolve_scale(color="independent", xOffset="independent")
             .configure_view(stroke=None)
             .configure_axis(gridOpacity=0.4, titleFontSize=12, labelFontSize=11)
             .configure_title(fontSize=14, anchor="start", offset=12)
