@@ -86,6 +86,7 @@ def test_the_master_passes_everything(
     assert not failed(said), said
 
 
+@pytest.mark.thorough
 def test_wrong_answers_fail_what_they_should(
     master: Master, box: Box, submit: Submit
 ) -> None:
@@ -105,6 +106,7 @@ def test_wrong_answers_cost_no_other_question(
         check_row(master, row, box, submit)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "seed",
     [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 20))],
@@ -130,6 +132,7 @@ def test_every_hidden_test_is_failed_by_some_case(master: Master) -> None:
     assert caught == {test for each in master.graded for test in each.tests}
 
 
+@pytest.mark.thorough
 def test_a_blank_answer_fails_its_own_tests_alone(
     master: Master, box: Box, submit: Submit
 ) -> None:

@@ -288,6 +288,7 @@ def test_three_times_the_same(out: Path, folder: Path, tmp_path: Path) -> None:
             assert same, table
 
 
+@pytest.mark.slow
 def test_it_goes_on_after_a_kill(
     out: Path, folder: Path, tmp_path: Path
 ) -> None:

@@ -73,6 +73,7 @@ def test_what_works_from_top_to_bottom_is_right(
     assert lost(first, box, [right, *cells]) == {False}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cells",
     [
@@ -95,6 +96,7 @@ def test_a_second_chance_harms_no_right_answer(
     assert lost(first, box, cells) == {False}
 
 
+@pytest.mark.thorough
 def test_every_answer_has_a_second_chance(master: Master) -> None:
     """Each hangs on a cell that is not seen to belong to it."""
     cells = [cell.source for cell in master.notebook.cells]

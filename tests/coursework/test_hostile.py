@@ -9,6 +9,7 @@ from coursework.grading import outcomes
 from coursework.master import Master
 from coursework.submission import Submission
 
+pytestmark = pytest.mark.thorough
 Submit = Callable[..., Submission]
 BOXED = pytest.mark.skipif(not can_box(), reason="bubblewrap is not here")
 FREE = """\

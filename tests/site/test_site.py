@@ -184,10 +184,10 @@ def test_an_address_that_is_none_stops_the_build(
 @pytest.mark.parametrize(
     "mistake",
     [
-        "{ref}`nowhere`",
-        "{cite:p}`nobody1900`",
-        "[link](nowhere.md)",
         r"$\nowhere$",
+        pytest.param("{ref}`nowhere`", marks=pytest.mark.slow),
+        pytest.param("{cite:p}`nobody1900`", marks=pytest.mark.slow),
+        pytest.param("[link](nowhere.md)", marks=pytest.mark.slow),
     ],
 )
 def test_a_broken_reference_stops_the_build(
