@@ -38,8 +38,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     formulas.setup(app)
     app.add_directive("homework", homework.Homework)
     app.add_css_file("course.css")
-    app.add_js_file("charts.js", defer="defer")
-    app.add_js_file("print.js", defer="defer")
+    for script in ("charts.js", "offline.js", "print.js"):
+        app.add_js_file(script, defer="defer")
     app.connect("config-inited", assets.prepare)
     app.connect("config-inited", repository.prepare)
     app.connect("html-page-context", downloads.offer_notebook, priority=900)

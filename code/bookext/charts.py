@@ -98,12 +98,21 @@ def _write(app: Sphinx, name: str, svg: str) -> str:
 def offer_downloads(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Behind each caption, the figure as an SVG."""
     for figure in doctree.findall(nodes.figure):
-        for name in figure["ids"]:
-            place = f"_images/{name}.svg"
-            if Path(app.outdir, place).is_file():
-                link = DOWNLOAD.format(href="../" * docname.count("/") + place)
-                caption = next(figure.findall(nodes.caption))
-                caption += [nodes.Text(" "), nodes.raw("", link, format="html")]
+        for place in _drawn(app, figure):
+            link = DOWNLOAD.format(href="../" * docname.count("/") + place)
+            caption = next(figure.findall(nodes.caption))
+            caption += [nodes.Text(" "), nodes.raw("", link, format="html")]
+
+
+def _drawn(app: Sphinx, figure: nodes.figure) -> list[str]:
+    """Its SVG: one that the notebook stores, or the picture itself."""
+    stored = [f"_images/{name}.svg" for name in figure["ids"]]
+    shown = [image["uri"] for image in figure.findall(nodes.image)]
+    return [each for each in stored if Path(app.outdir, each).is_file()] + [
+        f"_images/{app.env.images[uri][1]}"
+        for uri in shown
+        if uri.endswith(".svg")
+    ]
 
 
 def setup(app: Sphinx) -> None:

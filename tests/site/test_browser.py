@@ -165,13 +165,19 @@ def test_a_slider_is_moved_by_keyboard(browser: Browser, address: str) -> None:
         bars.first.wait_for(timeout=5000)
 
 
-def test_search_finds(browser: Browser, address: str) -> None:
-    url = f"{address}/search.html?q=leave-one-out"
+@pytest.mark.parametrize("served", [True, False])
+def test_search_finds(
+    browser: Browser, address: str, site: Path, served: bool
+) -> None:
+    home = address if served else site.as_uri()
+    url = f"{home}/search.html?q=leave-one-out"
     with Visit(browser, url, WIDE, "light") as visit:
         found = visit.page.locator("#search-results li a")
         found.first.wait_for(timeout=10_000)
+        visit.page.wait_for_load_state("networkidle")
         links = [each.get_attribute("href") for each in found.all()]
         assert any("sampling.html" in each for each in links)
+        assert not visit.said
 
 
 @pytest.mark.parametrize("name", CHAPTERS)

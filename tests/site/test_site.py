@@ -112,6 +112,15 @@ def test_every_figure_can_be_taken_along(site: Path) -> None:
         for name in figures:
             assert f'href="../../_images/{name}.svg" download' in text, name
             assert (site / f"_images/{name}.svg").is_file()
+    first = (site / "chapters/index.html").read_text("utf-8")
+    assert 'href="../_images/steps.svg" download' in first
+
+
+def test_every_drawing_says_its_licence(site: Path) -> None:
+    drawings = list(site.glob("_images/*.svg"))
+    assert len(drawings) > 30
+    for drawing in drawings:
+        assert "creativecommons.org/licenses/by/4.0" in drawing.read_text()
 
 
 def test_nothing_secret_is_published(
