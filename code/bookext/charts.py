@@ -7,7 +7,6 @@ which needs no script and can be printed. Beside it lies the data, from which
 
 import html
 import json
-import re
 from pathlib import Path
 
 import vl_convert
@@ -16,6 +15,7 @@ from myst_nb.core import render
 from myst_nb.core.render import MimeData, NbElementRenderer
 from sphinx.application import Sphinx
 
+from bookext import images
 from bookext.assets import VEGA_LITE
 from logderiv.live import MIME
 
@@ -25,7 +25,6 @@ RIGHTS = (
     "<!-- From the course The log-derivative trick, "
     "https://creativecommons.org/licenses/by/4.0/ -->"
 )
-SIZE = re.compile(r'<svg[^>]*? width="([\d.]+)" height="([\d.]+)"')
 PAGE = """\
 <div class="chart" style="--knobs: {knobs}">
 <picture>
@@ -73,10 +72,10 @@ def _picture(app: Sphinx, spec: dict, name: str, up: str, alt: str) -> str:
         svg = vl_convert.vegalite_to_svg(
             spec | {"columns": columns}, vl_version=VEGA_LITE
         )
-        width, height = SIZE.search(svg).groups()
-        sizes[f"{form}_size"] = f'width="{width}" height="{height}"'
         narrow = "-narrow" if form == "narrow" else ""
         files[form] = _write(app, name + narrow, svg)
+        width, height = images.size(Path(app.outdir, files[form]))
+        sizes[f"{form}_size"] = f'width="{width:g}" height="{height:g}"'
     return PAGE.format(
         up=up,
         alt=html.escape(alt),
