@@ -14,19 +14,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bookext import contents
 from bookext.browser import FLAGS, find
 
 CHROMIUM = find()
 TOOLS = Path(sys.prefix, "browser", "node_modules")
 ROOT = Path(__file__).parents[2]
-PAGES = ["index.html", "search.html", "genindex.html"] + [
-    str(path.relative_to(ROOT).with_suffix(".html"))
-    for path in sorted(ROOT.glob("chapters/*/*.*"))
-    if path.suffix in (".md", ".ipynb") and path.stem != "homework"
-]
-CHAPTERS = [
-    page for page in PAGES if page.split("/")[1:2] and page[9].isdigit()
-]
+LISTED = [f"{page}.html" for page in contents.pages(ROOT / "_toc.yml")]
+PAGES = ["index.html", "search.html", "genindex.html", *LISTED]
+CHAPTERS = [page for page in LISTED if page.split("/")[1][0].isdigit()]
 SLOW = pytest.mark.slow
 WIDE, NARROW = 1300, 390
 BUDGET = 420_000
@@ -203,6 +199,7 @@ def test_a_page_is_light(
     )
 
 
+@functools.cache
 def lighthouse(site: Path, name: str) -> dict[str, float]:
     program = ROOT / "tests/site/lighthouse.py"
     result = subprocess.run(
@@ -227,9 +224,17 @@ def test_lighthouse_has_nothing_to_say(site: Path, name: str) -> None:
     assert found["seo"] == 1
 
 
+JUMPS = pytest.mark.xfail(reason="the fonts of its formulas move a line")
+
+
 @SLOW
-@pytest.mark.xfail(reason="the fonts of formulas come late and move the text")
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(each, marks=JUMPS) if "expectation.html" in each else each
+        for each in CHAPTERS
+    ],
+)
 def test_text_does_not_jump(site: Path, name: str) -> None:
     assert lighthouse(site, name)["layout shift"] <= 0.05
 
