@@ -10,9 +10,7 @@ from sphinx.errors import SphinxError
 from sphinxcontrib import katex
 
 SETTINGS = {"throwOnError": True, "strict": "error"}
-JOINER = "\u2060"
-CLOSING = re.compile(r"[,.;:?!)\]’”-]")
-OPENING = re.compile(r"[(\[‘“-]$")
+CLOSING = re.compile(r"[,.;:?!)\]-]+")
 RENDER = """function render(latex, settings) {
   try { return {html: katex.renderToString(latex, settings)}; }
   catch (error) { return {error: error.message}; }
@@ -52,14 +50,14 @@ def render(latex: str, options: dict[str, bool] | None = None) -> str:
 
 
 def bind(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """No line begins with the comma after a formula, or ends before it."""
-    for formula in doctree.findall(nodes.math):
-        place = formula.parent.index(formula)
-        beside = formula.parent[place + 1 : place + 2]
-        if beside and CLOSING.match(beside[0].astext()):
-            formula.parent.insert(place + 1, nodes.Text(JOINER))
-        if place and OPENING.search(formula.parent[place - 1].astext()):
-            formula.parent.insert(place, nodes.Text(JOINER))
+    """A comma after a formula belongs to it, or a line could begin with it."""
+    for formula in list(doctree.findall(nodes.math)):
+        after = formula.next_node(descend=False, siblings=True)
+        found = isinstance(after, nodes.Text) and CLOSING.match(after)
+        if found:
+            bound = f"{formula.astext()}\\text{{{found[0]}}}"
+            formula[:] = [nodes.Text(bound)]
+            after.parent.replace(after, nodes.Text(after[found.end() :]))
 
 
 def setup(app: Sphinx) -> None:

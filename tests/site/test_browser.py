@@ -224,17 +224,8 @@ def test_lighthouse_has_nothing_to_say(site: Path, name: str) -> None:
     assert found["seo"] == 1
 
 
-JUMPS = pytest.mark.xfail(reason="the fonts of its formulas move a line")
-
-
 @SLOW
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(each, marks=JUMPS) if "expectation.html" in each else each
-        for each in CHAPTERS
-    ],
-)
+@pytest.mark.parametrize("name", CHAPTERS)
 def test_text_does_not_jump(site: Path, name: str) -> None:
     assert lighthouse(site, name)["layout shift"] <= 0.05
 

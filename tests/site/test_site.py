@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 
 from bookext import contents
 from coursework.master import masters
@@ -121,6 +122,17 @@ def test_every_drawing_says_its_licence(site: Path) -> None:
     assert len(drawings) > 30
     for drawing in drawings:
         assert "creativecommons.org/licenses/by/4.0" in drawing.read_text()
+
+
+def test_no_line_begins_with_the_comma_after_a_formula(site: Path) -> None:
+    found = 0
+    for page in site.glob("chapters/*/*.html"):
+        soup = BeautifulSoup(page.read_text("utf-8"), "html.parser")
+        for formula in soup.select("article p span.math"):
+            after = formula.next_sibling
+            assert str(after or "")[:1] not in tuple(",.;:?!)]-"), formula
+            found += 1
+    assert found > 500
 
 
 def test_nothing_secret_is_published(
