@@ -6,7 +6,8 @@ from sphinx.application import Sphinx
 
 SINGLE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 MARKUP = re.compile(r"(``[^`]+``)|([*|\\]|_(?=\W|$))")
-SOURCE = re.compile(r"^(\s*)(Source|Requires): ")
+SECTION = r"Args|Parameters|Returns|Raises|Requires|Source"
+SAID = re.compile(rf"^(\s*)((?:{SECTION})(?:, (?:{SECTION}))*): ")
 FORMULA = re.compile(r"\w[^.]* = ")
 INDENTED = re.compile(r" {4}\S")
 
@@ -27,7 +28,7 @@ def plain(
             continue
         starts = INDENTED.match(line) and not (place and lines[place - 1])
         if starts and not literal and not before.startswith(" "):
-            text += ["::", ""]
+            text += [".. code-block:: text", ""]
             literal = True
         literal = literal and line.startswith(" ")
         text.append(line if literal else _marked(line, _alone(lines, place)))
@@ -45,7 +46,7 @@ def _marked(line: str, alone: bool) -> str:
     formula = FORMULA.match(line)
     line = SINGLE.sub(r"``\1``", line)
     line = MARKUP.sub(lambda m: m[1] or "\\" + m[2], line)
-    line = SOURCE.sub(r"\1**\2:** ", line)
+    line = SAID.sub(r"\1**\2:** ", line)
     return f"| {line}" if formula and not alone else line
 
 

@@ -1,10 +1,13 @@
 """Figures as files: pictures of those with sliders, and SVGs of all of them.
 
+The forms for a phone are files, too; `images.py` puts them into the pages.
+
 A cell that stores Vega-Lite becomes a picture, in a wide and a narrow form,
 which needs no script and can be printed. Beside it lies the data, from which
 `charts.js` makes the live figure when the picture comes into view.
 """
 
+import binascii
 import html
 import json
 from pathlib import Path
@@ -19,7 +22,7 @@ from bookext import images
 from bookext.assets import VEGA_LITE
 from logderiv.live import MIME
 
-SVG = "image/svg+xml"
+SVG, PHONE = "image/svg+xml", "image/webp"
 COLUMNS = {"wide": 2, "narrow": 1}
 RIGHTS = (
     "<!-- From the course The log-derivative trick, "
@@ -43,7 +46,8 @@ DOWNLOAD = (
 class Figures:
     """A renderer of MyST-NB."""
 
-    # The page shows the PNG of other figures, and offers their SVG.
+    # Of other figures the page shows the PNG, on a phone the WebP, and offers
+    # the SVG.
     mime_priority_overrides = (("html", MIME, 0), ("html", "image/png", 1))
 
     @staticmethod
@@ -51,7 +55,7 @@ class Figures:
         renderer: NbElementRenderer, data: MimeData, inline: bool
     ) -> list[nodes.Element] | None:
         """Nodes for what is ours; nothing for other outputs."""
-        if inline or data.mime_type not in (MIME, SVG):
+        if inline or data.mime_type not in (MIME, SVG, PHONE):
             return None
         words = data.cell_metadata.get("mystnb", {})
         name = words.get("figure", {}).get("name")
@@ -61,8 +65,12 @@ class Figures:
             alt = words.get("image", {}).get("alt", "")
             text = _picture(app, data.content, name, up, alt)
             return [nodes.raw("", text, format="html")]
-        if name:
+        if name and data.mime_type == SVG:
             _write(app, name, data.string)
+        elif name:
+            place = images.narrow(Path(app.outdir), name)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(binascii.a2b_base64(data.content))
         return []
 
 

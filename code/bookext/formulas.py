@@ -33,7 +33,7 @@ def _engine() -> MiniRacer:
 
 
 def render(latex: str, options: dict[str, bool] | None = None) -> str:
-    """The HTML of a formula.
+    """The HTML of a formula, in parts where \\qquad stands.
 
     Args:
         latex: the formula, without dollars.
@@ -43,6 +43,14 @@ def render(latex: str, options: dict[str, bool] | None = None) -> str:
         FormulaError: KaTeX does not understand it.
     """
     settings = SETTINGS | (options or {})
+    parts = latex.split("\\qquad")
+    if settings.get("displayMode") and "\\begin" not in latex and parts[1:]:
+        drawn = "".join(_drawn(part, settings) for part in parts)
+        return f'<span class="side-by-side">{drawn}</span>'
+    return _drawn(latex, settings)
+
+
+def _drawn(latex: str, settings: dict[str, bool]) -> str:
     answer = _engine().call("render", latex, settings)
     if "error" in answer:
         raise FormulaError(f"{answer['error']} in {latex!r}")

@@ -1,6 +1,7 @@
 """Pictures come after the text, which does not jump when they do."""
 
 import functools
+import os
 import re
 from pathlib import Path
 
@@ -9,6 +10,13 @@ from sphinx.application import Sphinx
 
 PICTURE = re.compile(r'<img (?=[^>]*src="([^"]+\.(?:png|svg))")')
 SIZED = re.compile(r'<img (?![^>]*width=)(?=[^>]*src="([^"]+\.(?:png|svg))")')
+FIGURE = re.compile(r'(<figure [^>]*id="([^"]+)">\s*<a [^>]*>)(<img [^>]*>)')
+FORMS = """\
+{before}<picture>
+<source media="(max-width: 600px)"
+ srcset="{narrow}" width="{width}" height="{height}">
+{image}
+</picture>"""
 DRAWN = re.compile(r'<svg[^>]*? width="([\d.]+)(?:pt)?" height="([\d.]+)')
 
 
@@ -20,12 +28,33 @@ def postpone(app: Sphinx, error: Exception | None) -> None:
         text = page.read_text("utf-8")
         text = SIZED.sub(functools.partial(_sized, page), text)
         text = PICTURE.sub('<img loading="lazy" ', text)
+        text = FIGURE.sub(functools.partial(_in_two_forms, app, page), text)
         page.write_text(text, "utf-8")
 
 
 def _sized(page: Path, found: re.Match[str]) -> str:
     width, height = size(page.parent / found[1])
     return f'<img width="{width:.0f}" height="{height:.0f}" '
+
+
+def narrow(site: Path, name: str) -> Path:
+    """Where a figure's form for a phone is."""
+    return site / "_images" / f"{name}-narrow.webp"
+
+
+def _in_two_forms(app: Sphinx, page: Path, found: re.Match[str]) -> str:
+    before, name, image = found.groups()
+    file = narrow(Path(app.outdir), name)
+    if not file.is_file():
+        return found[0]
+    width, height = size(file)
+    return FORMS.format(
+        before=before,
+        image=image,
+        narrow=os.path.relpath(file, page.parent),
+        width=width,
+        height=height,
+    )
 
 
 def size(file: Path) -> tuple[float, float]:

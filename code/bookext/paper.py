@@ -60,7 +60,7 @@ def article(soup: BeautifulSoup, page: str, pages: list[str]) -> Tag:
         each["loading"] = "eager"
     for each in found.select("details"):
         each["open"] = ""
-    for each in found.select("script, .headerlink, .chart source"):
+    for each in found.select("script, .headerlink, picture source"):
         each.decompose()
     found["id"] = anchor(page)
     found["style"] = "break-before: page"

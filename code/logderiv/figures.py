@@ -1,8 +1,6 @@
 """What the notebooks draw: data in, figure out. Notebooks alone import it."""
 
-import base64
 import inspect
-import io
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,42 +9,12 @@ import matplotlib
 import numpy as np
 from IPython.display import Markdown
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from logderiv.comparison import Comparison, Row, two_digits
-from logderiv.palette import BLUE, CYCLE, GREEN, GREY, ORANGE, PURPLE, RED
-
-DOTS_PER_INCH = 100
-
-
-class Plot(Figure):
-    """A matplotlib figure that shows itself once, sharp, on white."""
-
-    def _repr_mimebundle_(self, **_: object) -> tuple[dict, dict]:
-        """As PNG, to look at, and as SVG, to take along."""
-        width = int(self.get_figwidth() * DOTS_PER_INCH)
-        png = base64.b64encode(self._file("png")).decode("ascii")
-        data = {
-            "image/png": png,
-            "image/svg+xml": self._file("svg").decode("utf-8"),
-            "text/plain": "a figure",
-        }
-        return data, {"image/png": {"width": width}}
-
-    def _file(self, kind: str) -> bytes:
-        buffer = io.BytesIO()
-        canvas = FigureCanvasAgg(self)
-        with matplotlib.rc_context({"svg.hashsalt": "figure"}):
-            canvas.print_figure(
-                buffer,
-                format=kind,
-                dpi=2 * DOTS_PER_INCH,
-                metadata={"Date": None} if kind == "svg" else None,
-            )
-        return buffer.getvalue()
+from logderiv.palette import BLACK, BLUE, CYCLE, GREEN, GREY, PURPLE, RED
+from logderiv.plot import WIDE, Plot
 
 
 def source(*functions: Callable) -> Markdown:
@@ -71,7 +39,9 @@ def _grid(
     sharex: str,
     sharey: bool | str,
 ) -> tuple[Plot, np.ndarray]:
-    figure = Plot(figsize=(7, height), layout="constrained", facecolor="white")
+    figure = Plot(
+        figsize=(WIDE, height), layout="constrained", facecolor="white"
+    )
     axes = figure.subplots(
         rows, columns, squeeze=False, sharex=sharex, sharey=sharey
     )
@@ -100,9 +70,7 @@ def tangent(
     figure, [axes] = _plot()
     near = np.array([at - 1.6, at + 1.6])
     axes.plot(theta, probability, color=BLUE, label="$p_θ(1)$")
-    axes.plot(
-        theta, 1 - np.asarray(probability), color=ORANGE, label="$p_θ(0)$"
-    )
+    axes.plot(theta, 1 - np.asarray(probability), color=RED, label="$p_θ(0)$")
     for value, rise in ((p, slope), (1 - p, -slope)):
         axes.plot(near, value + rise * (near - at), color=GREY, ls="--")
         axes.plot([at], [value], "o", color=GREY)
@@ -200,7 +168,7 @@ def two_weights(
         each.set(xlabel="outcome x", title=label)
         each.title.set_fontsize(10)
     axes[0].set_ylabel("weight")
-    _title(figure, "Only the right-hand weights can be sampled from")
+    _title(figure, "Only weights that are probabilities can be sampled")
     return figure
 
 
@@ -256,7 +224,7 @@ def moving_edge(theta: float, change: float) -> Plot:
         ha="center",
     )
     axes.set(xlabel="x", ylabel="density", xlim=(-0.15, theta + 5 * change))
-    axes.legend(loc="lower left")
+    axes.legend(loc="upper right")
     _title(figure, "When the edge moves, the score misses what the edge gains")
     return figure
 
@@ -315,16 +283,17 @@ def baseline_dial(
 ) -> Plot:
     """Variance of one term against the constant that is subtracted."""
     figure, [axes] = _plot()
-    axes.plot(b, variance, color=BLUE, label="closed form")
-    axes.plot(*measured, "o", color=ORANGE, label="measured")
+    axes.plot(b, variance, color=GREY, ls="--", label="closed form")
+    axes.plot(*measured, "o", color=BLUE, label="measured")
+    low = min(height for _, height in marks.values())
     for name, (place, height) in marks.items():
         axes.plot([place], [height], "s", color=RED, ms=7)
         axes.annotate(
             f"{name}: {height:.0f}",
             (place, height),
             textcoords="offset points",
-            xytext=(-8, -14),
-            ha="right",
+            xytext=(0, -18) if height == low else (10, 2),
+            ha="center" if height == low else "left",
         )
     axes.set(xlabel="baseline b", ylabel="variance of one term")
     axes.set_ylim(0, None)
@@ -360,7 +329,7 @@ def variances(panels: Sequence[Panel], message: str) -> Plot:
     """Closed forms as lines, measurements as dots, one colour a name."""
     figure, axes = _plot(columns=len(panels), height=3.6)
     names = dict.fromkeys(name for each in panels for name in each.curves)
-    colors = dict(zip(names, (RED, BLUE, GREEN, ORANGE, PURPLE), strict=False))
+    colors = dict(zip(names, (RED, BLUE, GREEN, BLACK, PURPLE), strict=False))
     for each, panel in zip(axes, panels, strict=True):
         for name, curve in panel.curves.items():
             each.plot(panel.x, curve, color=colors[name], label=name)
@@ -405,6 +374,7 @@ def blind(
 def prices(comparisons: Mapping[str, Comparison]) -> Plot:
     """A column a problem, a row an estimator: its price over the least."""
     figure, [axes] = _plot(height=3.8)
+    figure.dense = True
     every = list(comparisons.values())
     names = list(dict.fromkeys(row.name for one in every for row in one.rows))
     for column, comparison in enumerate(every):
@@ -423,7 +393,7 @@ def prices(comparisons: Mapping[str, Comparison]) -> Plot:
 def _price(
     axes: Axes, column: int, place: int, row: Row, comparison: Comparison
 ) -> None:
-    """One cell: the darker, the dearer."""
+    """One cell: the more colour, the dearer."""
     depth, color = 0.0, GREY
     if row.estimate is None:
         words = "refuses"
@@ -505,7 +475,7 @@ def staircase(variances: Mapping[str, float], gradient: float) -> Plot:
     """One bar a weight: the exact variance of one episode's estimate."""
     figure, [axes] = _plot(height=2.8)
     names, heights = list(variances), list(variances.values())
-    bars = axes.barh(names, heights, color=[RED, ORANGE, BLUE], height=0.6)
+    bars = axes.barh(names, heights, color=CYCLE[:3], height=0.6)
     axes.bar_label(bars, [f"{height:g}" for height in heights], padding=4)
     axes.invert_yaxis()
     axes.margins(x=0.12)
@@ -519,10 +489,11 @@ def staircase(variances: Mapping[str, float], gradient: float) -> Plot:
 def film(strips: Mapping[str, ArrayLike], times: Sequence[int]) -> Plot:
     """CartPole states (time, 4), drawn at ``times``; empty once it is over."""
     figure = Plot(
-        figsize=(7, 0.85 * len(strips) + 0.4),
+        figsize=(WIDE, 0.85 * len(strips) + 0.4),
         layout="constrained",
         facecolor="white",
     )
+    figure.dense = True
     grid = figure.subplots(len(strips), len(times), squeeze=False)
     for row, (name, states) in zip(grid, strips.items(), strict=True):
         row[0].set_ylabel(name)

@@ -131,6 +131,7 @@ def score_second_moment(
     """1/n sum_i score_i^2 for every parameter, without an (n, p) array.
 
     Args, Raises: as `score_matrix`.
+
     Returns:
         (p,), the diagonal of the empirical Fisher information.
     """

@@ -236,11 +236,11 @@ def check_seeds(spec: dict) -> None:
         update, value, _ = column(rows, "update", title, "seed")
         close(update, [0, 1] * 2)
         close(value, np.ravel(CURVES[weight]))
-        _, value = column(rows, "update", title)
-        close(value, CURVES[weight][seed])
         _, value, kind = column(rows, "update", title, "weight")
-        close(value, [*CURVES["x"][seed], *CURVES["y"][seed]])
-        assert [*kind] == ["x", "x", "y", "y"]
+        bold, each = value[:2], value[2:]
+        close(bold, CURVES[weight][seed])
+        close(each, [*CURVES["x"][seed], *CURVES["y"][seed]])
+        assert [*kind] == [weight] * 2 + ["x", "x", "y", "y"]
 
 
 @dataclass

@@ -117,6 +117,30 @@ def test_every_figure_can_be_taken_along(site: Path) -> None:
     assert 'href="../_images/steps.svg" download' in first
 
 
+def test_every_figure_has_a_form_for_a_phone(site: Path) -> None:
+    found = 0
+    for page in site.glob("chapters/[0-9]-*/*.html"):
+        soup = BeautifulSoup(page.read_text("utf-8"), "html.parser")
+        for image in soup.select("figure img"):
+            source = image.parent.find("source")
+            assert image.parent.name == "picture", image
+            assert source["media"] == "(max-width: 600px)"
+            assert int(source["width"].split(".")[0]) <= 720
+            assert (page.parent / source["srcset"]).is_file()
+            found += 1
+    assert found > 30
+
+
+def test_formulas_beside_each_other_may_stand_below_each_other(
+    site: Path,
+) -> None:
+    page = (site / "chapters/1-identity/identity.html").read_text("utf-8")
+    soup = BeautifulSoup(page, "html.parser")
+    found = soup.select("div.math > .side-by-side")
+    assert len(found) >= 4
+    assert all(len(each.select(".katex-display")) == 2 for each in found)
+
+
 def test_every_drawing_says_its_licence(site: Path) -> None:
     drawings = list(site.glob("_images/*.svg"))
     assert len(drawings) > 30

@@ -1,6 +1,6 @@
 """Chapter 4: weights and learning curves."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import altair as alt
 import numpy as np
@@ -85,11 +85,12 @@ def seeds(curves: Mapping[str, ArrayLike], level: float) -> Live:
     """
     count, updates = np.shape(next(iter(curves.values())))
     lines = _lines(curves, updates)
+    color = alt.Color("weight:N", scale=colors(curves))
     solved = rows([{"return": level}]).mark_rule(strokeDash=[2, 3])
     solved = solved.encode(y="return:Q")
     return Live(
         "One seed proves little",
-        [_one_weight(lines) + solved, _one_seed(lines, curves) + solved],
+        [_one_weight(lines, color) + solved, _one_seed(lines, color) + solved],
         [
             choice("weight", "weight", list(curves)),
             knob("seed", "seed", 0, count - 1, 1, 0),
@@ -112,18 +113,16 @@ def _lines(curves: Mapping[str, ArrayLike], updates: int) -> alt.Chart:
     )
 
 
-def _one_weight(lines: alt.Chart) -> alt.LayerChart:
+def _one_weight(lines: alt.Chart, color: alt.Color) -> alt.LayerChart:
     """All seeds of the chosen weight, and one of them."""
     kind = "datum.weight == weight"
     every = lines.transform_filter(kind)
     one = lines.transform_filter(AT_SEED).transform_filter(kind)
     thin = every.mark_line(color=GREY, strokeWidth=0.5)
-    bold = one.mark_line(color=RED, strokeWidth=2.5)
-    return thin.encode(detail="seed:N") + bold
+    bold = one.mark_line(strokeWidth=2.5)
+    return thin.encode(detail="seed:N") + bold.encode(color=color.legend(None))
 
 
-def _one_seed(lines: alt.Chart, weights: Iterable[str]) -> alt.Chart:
+def _one_seed(lines: alt.Chart, color: alt.Color) -> alt.Chart:
     """The chosen seed under every weight."""
-    one = lines.transform_filter(AT_SEED).mark_line()
-    color = alt.Color("weight:N", scale=colors(weights))
-    return one.encode(color=color)
+    return lines.transform_filter(AT_SEED).mark_line().encode(color=color)

@@ -1,0 +1,121 @@
+"""A matplotlib figure that shows itself, on a page and on a phone."""
+
+import base64
+import io
+import pickle
+import textwrap
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+from matplotlib.legend import Legend
+from matplotlib.text import Text
+
+DOTS_PER_INCH = 100
+WIDE, NARROW = 7.0, 3.6  # inches: a page, a phone
+LETTERS = {1: (38, 32, 22), 2: (16, 16, 14)}  # of a title, an x and a y label
+LOSSLESS = {"lossless": True}
+
+
+class Plot(Figure):
+    """Shows itself once, sharp, on white.
+
+    Attributes:
+        dense: its parts say nothing when they are apart; then a phone shows
+            all of it in small print.
+    """
+
+    dense = False
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict, dict]:
+        """As PNG, to look at, as SVG, to take along, as WebP for a phone."""
+        png, svg = self._file("png"), self._file("svg", metadata={"Date": None})
+        webp = self.narrow()._file("webp", pil_kwargs=LOSSLESS)
+        data = {
+            "image/png": base64.b64encode(png).decode("ascii"),
+            "image/svg+xml": svg.decode("utf-8"),
+            "image/webp": base64.b64encode(webp).decode("ascii"),
+            "text/plain": "a figure",
+        }
+        return data, {"image/png": {"width": int(WIDE * DOTS_PER_INCH)}}
+
+    def _file(self, kind: str, **options: object) -> bytes:
+        buffer = io.BytesIO()
+        with matplotlib.rc_context({"svg.hashsalt": "figure"}):
+            FigureCanvasAgg(self).print_figure(
+                buffer, format=kind, dpi=2 * DOTS_PER_INCH, **options
+            )
+        return buffer.getvalue()
+
+    def narrow(self) -> "Plot":
+        """A copy for a phone: one or two panels a row, legends below them."""
+        copy = pickle.loads(pickle.dumps(self))
+        _wrap(copy._suptitle, 34)
+        if self.dense:
+            _shrink(copy)
+        else:
+            _stack(copy)
+        return copy
+
+
+def _shrink(figure: Plot) -> None:
+    figure.set_size_inches(NARROW, 0.8 * figure.get_figheight())
+    for text in figure.findobj(Text):
+        if text is not figure._suptitle:
+            text.set_fontsize(6.5)
+
+
+def _stack(figure: Plot) -> None:
+    columns = 1 if len(figure.axes) < 4 else 2
+    rows = -(-len(figure.axes) // columns)
+    grid = GridSpec(rows, columns, figure=figure)
+    legends = [*figure.legends, *map(Axes.get_legend, figure.axes)]
+    below = sum(_lower(figure, each) for each in legends if each)
+    figure.set_size_inches(NARROW, 0.6 + (2.9 - 0.6 * columns) * rows + below)
+    for panel in figure.axes:
+        _say_all(panel, LETTERS[columns])
+    for place, panel in enumerate(_by_column(figure.axes)):
+        panel.set_subplotspec(grid[divmod(place, columns)])
+
+
+def _lower(figure: Plot, legend: Legend) -> float:
+    """Move a legend below the panels; how many inches it takes."""
+    names = [each.get_text() for each in legend.get_texts()]
+    handles = legend.legend_handles
+    if legend.axes:
+        handles, _ = legend.axes.get_legend_handles_labels()
+    figure.legend(
+        handles,
+        names,
+        loc="outside lower center",
+        title=legend.get_title().get_text(),
+    )
+    legend.remove()
+    return 0.22 * len(names) + 0.3
+
+
+def _say_all(panel: Axes, letters: tuple[int, int, int]) -> None:
+    """What one panel says for its row or column, each says, in short lines."""
+    place = panel.get_subplotspec()
+    for each in panel.figure.axes:
+        other = each.get_subplotspec()
+        if other.rowspan == place.rowspan and not panel.get_ylabel():
+            panel.set_ylabel(each.get_ylabel())
+        if other.colspan == place.colspan and not panel.get_xlabel():
+            panel.set_xlabel(each.get_xlabel())
+    panel.tick_params(labelbottom=True, labelleft=True)
+    texts = (panel.title, panel.xaxis.label, panel.yaxis.label)
+    for text, width in zip(texts, letters, strict=True):
+        _wrap(text, width)
+    for note in panel.texts:
+        _wrap(note, 14)
+
+
+def _by_column(panels: list[Axes]) -> list[Axes]:
+    return sorted(panels, key=lambda each: each.get_subplotspec().colspan.start)
+
+
+def _wrap(text: Text, width: int) -> None:
+    text.set_text(textwrap.fill(text.get_text(), width))
