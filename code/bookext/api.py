@@ -46,7 +46,7 @@ def _marked(line: str, alone: bool) -> str:
     formula = FORMULA.match(line)
     line = SINGLE.sub(r"``\1``", line)
     line = MARKUP.sub(lambda m: m[1] or "\\" + m[2], line)
-    line = SAID.sub(r"\1**\2:** ", line)
+    line = SAID.sub(r"\1**\2:** ", line).replace("**Args,", "**Parameters,")
     return f"| {line}" if formula and not alone else line
 
 

@@ -29,6 +29,7 @@ def prepare(app: Sphinx, config: Config) -> None:
     config.templates_path.append(str(HERE / "templates"))
     config.html_static_path += [str(ASSETS), str(HERE / "static")]
     config.html_favicon = str(HERE / "static/favicon.svg")
+    config.html_theme_options["pygments_dark_style"] = "github-dark"
     config.html_context |= {"default_mode": "auto", "about": ABOUT}
     config.html_additional_pages["index"] = "start.html"
 

@@ -63,7 +63,7 @@ def bind(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         after = formula.next_node(descend=False, siblings=True)
         found = isinstance(after, nodes.Text) and CLOSING.match(after)
         if found:
-            bound = f"{formula.astext()}\\text{{{found[0]}}}"
+            bound = f"{formula.astext()}\\textsf{{{found[0]}}}"
             formula[:] = [nodes.Text(bound)]
             after.parent.replace(after, nodes.Text(after[found.end() :]))
 

@@ -29,9 +29,9 @@ promise. No question needs the answer of another.
 DOWNLOADS = """\
 <ul>
 <li>Download <a href="{folder}/{notebook}.ipynb" download>the notebook</a>:
-<code>{notebook}.ipynb</code></li>
+<code class="docutils literal">{notebook}.ipynb</code></li>
 <li>Download <a href="{folder}/{wheel}" download>the package</a> that it
-imports: <code>{wheel}</code></li>
+imports: <code class="docutils literal">{wheel}</code></li>
 </ul>
 """
 

@@ -1,4 +1,4 @@
-"""Repairs of what the theme writes, for those who do not see the page.
+"""Repairs of what the theme writes, most for those who do not see the page.
 
 Each is a pattern, what it becomes, and why. A pattern that is found on no page
 has been repaired by the theme: then the build fails, and it can go.
@@ -26,6 +26,10 @@ REPAIRS = {
     "the side bar is a region that one can jump to": (
         r'<div id="pst-primary-sidebar"',
         r'<div id="pst-primary-sidebar" role="navigation" aria-label="Book"',
+    ),
+    "a link to an exercise begins with its first letter": (
+        r'(Solution to)(<a class="reference internal"[^>]*>) ',
+        r"\1 \2",
     ),
     "the contents of all exercises have one id": (
         r'<section id="(?:exercise|solution)-content">',

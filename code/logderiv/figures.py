@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from logderiv.comparison import Comparison, Row, two_digits
-from logderiv.palette import BLACK, BLUE, CYCLE, GREEN, GREY, PURPLE, RED
+from logderiv.palette import BLACK, BLUE, CYCLE, GREY, RED, of_estimators
 from logderiv.plot import WIDE, Plot
 
 
@@ -87,30 +87,40 @@ def tangent(
 
 
 def tugs(
-    grid: ArrayLike, density: ArrayLike, x: Sequence[float], score: ArrayLike
+    grid: ArrayLike,
+    density: ArrayLike,
+    mean: float,
+    x: Sequence[float],
+    score: ArrayLike,
 ) -> Plot:
-    """A density, and at each sample the arrow of its score in the mean."""
+    """A density, and from its mean an arrow for each sample, of its score."""
     figure, [axes] = _plot()
     axes.fill_between(grid, density, color=BLUE, alpha=0.15)
     axes.plot(grid, density, color=BLUE)
+    axes.axvline(mean, color=GREY, lw=1, ls=":")
     top = 0.72 * np.max(density)
     for height, place, pull in zip(
         np.linspace(0.15, 1, len(x)) * top, x, np.asarray(score), strict=True
     ):
-        axes.plot([place], [height], "o", color=RED)
+        axes.plot([place], [height], "o", color=RED, ms=4)
         axes.annotate(
             "",
-            (place + 0.45 * pull, height),
-            (place, height),
-            arrowprops={"arrowstyle": "-|>", "color": RED, "lw": 2},
+            (mean + pull, height),
+            (mean, height),
+            arrowprops={
+                "arrowstyle": "-|>",
+                "color": RED,
+                "lw": 2,
+                "shrinkA": 0,
+            },
         )
         side = 1 if pull > 0 else -1
         axes.annotate(
             _signed(pull),
             (place, height),
             textcoords="offset points",
-            xytext=(-8 * side, 0),
-            ha="right" if side > 0 else "left",
+            xytext=(8 * side, 0),
+            ha="left" if side > 0 else "right",
             va="center",
         )
     axes.set(xlabel="sample x", ylabel="density p(x)", ylim=(0, None))
@@ -125,24 +135,32 @@ def underflow(products: Mapping[str, ArrayLike]) -> Plot:
     figure, [axes] = _plot()
     longest = 1.25 * max(len(np.asarray(each)) for each in products.values())
     steps = np.arange(1, longest)
-    axes.plot(steps, -steps, color=GREY, ls=":", label="the sum of logs")
-    for color, (name, product) in zip(CYCLE, products.items(), strict=False):
+    for color, width, side, (name, product) in zip(
+        CYCLE,
+        (2, 4.5, 7),
+        ("bottom", "top", "top"),
+        products.items(),
+        strict=False,
+    ):
         alive = np.flatnonzero(np.asarray(product) > 0)
-        axes.plot(
-            alive + 1, np.log2(np.asarray(product, float)[alive]), color=color
-        )
+        line = np.log2(np.asarray(product, float)[alive])
+        axes.plot(alive + 1, line, color=color, lw=width, zorder=3 - width / 7)
         end = alive[-1] + 1
-        axes.plot([end], [-end], "x", color=color, ms=9, mew=2, label=name)
+        axes.plot([end], [-end], "x", color=color, ms=11, mew=3)
         axes.annotate(
-            f"0 from n = {end + 1}",
+            f"{name}: 0 from n = {end + 1}",
             (end, -end),
             textcoords="offset points",
             xytext=(10, 2),
+            va=side,
         )
+    axes.plot(steps, -steps, color="white", ls=":", lw=1.5, zorder=4)
+    after = steps[end:]
+    axes.plot(after, -after, color=GREY, ls=":", label="the sum of logs")
     axes.set(
         xlabel="number of factors n",
         ylabel="log₂ of the product of n halves",
-        xlim=(0, longest),
+        xlim=(0, 1.15 * longest),
     )
     axes.legend(loc="lower left")
     _title(figure, "A product runs out of range; its logarithm does not")
@@ -157,17 +175,17 @@ def two_weights(
 ) -> Plot:
     """Bars of grad p beside bars of p: one is no distribution, one is."""
     figure, axes = _plot(columns=2, height=3.2)
-    for each, weight, color, label in (
-        (axes[0], slope, RED, "∂p(x)/∂θ, the weight in Σ f ∂p"),
-        (axes[1], probability, BLUE, "p(x), the weight in Σ p (f ∂log p)"),
+    for each, weight, figures, label in (
+        (axes[0], slope, "{:+.2f}", "∂p(x)/∂θ₀, the weight in Σ f ∂p"),
+        (axes[1], probability, "{:.2f}", "p(x), the weight in Σ p (f ∂log p)"),
     ):
-        bars = each.bar(names, weight, color=color, width=0.6)
-        each.bar_label(bars, [_signed(value) for value in weight], padding=2)
+        bars = each.bar(names, weight, color=CYCLE[: len(names)], width=0.6)
+        said = [figures.format(value).replace("-", "−") for value in weight]
+        each.bar_label(bars, said, padding=2)
         each.axhline(0, color=GREY, lw=1)
         each.margins(y=0.2)
-        each.set(xlabel="outcome x", title=label)
+        each.set(xlabel="outcome x", ylabel="weight", title=label)
         each.title.set_fontsize(10)
-    axes[0].set_ylabel("weight")
     _title(figure, "Only weights that are probabilities can be sampled")
     return figure
 
@@ -184,13 +202,18 @@ def two_dice(z: ArrayLike, slope: ArrayLike) -> Plot:
         axes[0].fill_between(z, sign * height, color=color, alpha=0.35, lw=0)
         axes[1].fill_between(z, height, color=color, alpha=0.35, lw=0)
         axes[1].annotate(
-            name, (z[height.argmax()], height.max()), ha="center", va="bottom"
+            name,
+            (z[height.argmax()], height.max()),
+            textcoords="offset points",
+            xytext=(0, 4),
+            ha="center",
         )
     axes[0].plot(z, slope, color=GREY)
-    axes[0].axhline(0, color=GREY, lw=1)
+    axes[1].plot(z, np.abs(slope), color=GREY)
     axes[0].set(xlabel="sample x", ylabel="weight", title="∂p(x)/∂μ")
     axes[1].set(xlabel="sample x", title="its two halves, both ≥ 0")
     for each in axes:
+        each.axhline(0, color=GREY, lw=1)
         each.title.set_fontsize(10)
         each.margins(y=0.12)
     _title(figure, "What has negative weights is a difference of two densities")
@@ -200,31 +223,36 @@ def two_dice(z: ArrayLike, slope: ArrayLike) -> Plot:
 def moving_edge(theta: float, change: float) -> Plot:
     """The density of Uniform(0, theta) before and after theta moves."""
     figure, [axes] = _plot()
+    before, after = 1 / theta, 1 / (theta + change)
+    last = theta + 5 * change
     for edge, color in ((theta, BLUE), (theta + change, RED)):
         axes.step(
-            [-0.15, 0, edge, edge, edge + 0.5],
+            [-0.15, 0, edge, edge, last],
             [0, 1 / edge, 1 / edge, 0, 0],
             where="post",
             color=color,
             label=f"Uniform(0, {edge:.2f})",
         )
-    axes.axvspan(theta, theta + change, color=RED, alpha=0.15, lw=0)
+    faint = {"alpha": 0.25, "lw": 0}
+    axes.fill_between([0, theta], after, before, color=BLUE, **faint)
+    axes.fill_between([theta, theta + change], 0, after, color=RED, **faint)
+    arrow = {"arrowprops": {"arrowstyle": "->", "color": GREY}}
     axes.annotate(
         "the gain: no sample of\nthe blue density is here",
-        (theta + change / 2, 0.35 / theta),
-        xytext=(theta + 1.6 * change, 0.45 / theta),
-        arrowprops={"arrowstyle": "->", "color": GREY},
+        (theta + change / 2, 0.7 * after),
+        xytext=(theta + 1.6 * change, 0.9 * before),
         va="center",
+        **arrow,
     )
     axes.annotate(
         "the loss: all that the score sees",
-        (theta / 2, 1 / (theta + change)),
-        xytext=(theta / 2, 0.6 / theta),
-        arrowprops={"arrowstyle": "->", "color": GREY},
+        (theta / 2, (before + after) / 2),
+        xytext=(theta / 2, 0.6 * before),
         ha="center",
+        **arrow,
     )
-    axes.set(xlabel="x", ylabel="density", xlim=(-0.15, theta + 5 * change))
-    axes.legend(loc="upper right")
+    axes.set(xlabel="x", ylabel="density", xlim=(-0.15, last))
+    axes.legend(loc="lower right")
     _title(figure, "When the edge moves, the score misses what the edge gains")
     return figure
 
@@ -284,10 +312,12 @@ def baseline_dial(
     """Variance of one term against the constant that is subtracted."""
     figure, [axes] = _plot()
     axes.plot(b, variance, color=GREY, ls="--", label="closed form")
-    axes.plot(*measured, "o", color=BLUE, label="measured")
+    axes.plot(*measured, "o", color=BLACK, ms=4, label="measured")
     low = min(height for _, height in marks.values())
-    for name, (place, height) in marks.items():
-        axes.plot([place], [height], "s", color=RED, ms=7)
+    for color, (name, (place, height)) in zip(
+        CYCLE, marks.items(), strict=False
+    ):
+        axes.plot([place], [height], "s", color=color, ms=8)
         axes.annotate(
             f"{name}: {height:.0f}",
             (place, height),
@@ -329,7 +359,7 @@ def variances(panels: Sequence[Panel], message: str) -> Plot:
     """Closed forms as lines, measurements as dots, one colour a name."""
     figure, axes = _plot(columns=len(panels), height=3.6)
     names = dict.fromkeys(name for each in panels for name in each.curves)
-    colors = dict(zip(names, (RED, BLUE, GREEN, BLACK, PURPLE), strict=False))
+    colors = of_estimators(names)
     for each, panel in zip(axes, panels, strict=True):
         for name, curve in panel.curves.items():
             each.plot(panel.x, curve, color=colors[name], label=name)
@@ -360,10 +390,10 @@ def blind(
     """A gradient, and estimates of it with bars of two standard errors."""
     figure, [axes] = _plot()
     axes.plot(x, truth, color=GREY, label="truth")
-    for color, (name, (value, error)) in zip(
-        (RED, BLUE), found.items(), strict=True
-    ):
+    colors = of_estimators(found)
+    for name, (value, error) in found.items():
         bars = 2 * np.asarray(error)
+        color = colors[name]
         axes.errorbar(at, value, bars, fmt="o", color=color, label=name)
     axes.set(xlabel="mean μ", ylabel="∂J/∂μ of the step")
     axes.legend()
@@ -418,10 +448,9 @@ def simplex(p: Sequence[float], names: Sequence[str]) -> Plot:
     figure, [axes] = _plot(height=3.8)
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
     here = np.asarray(p) @ corners
-    axes.fill(*corners.T, facecolor=BLUE, alpha=0.1, edgecolor=BLUE)
-    for corner, name, color in zip(
-        corners, names, (RED, GREEN, PURPLE), strict=True
-    ):
+    axes.fill(*corners.T, color=BLUE, alpha=0.1)
+    axes.fill(*corners.T, fill=False, edgecolor=GREY, lw=1.5)
+    for corner, name, color in zip(corners, names, CYCLE[:3], strict=True):
         axes.annotate(
             "",
             corner,
@@ -448,8 +477,8 @@ def simplex(p: Sequence[float], names: Sequence[str]) -> Plot:
 def ascent(exact: ArrayLike, runs: Mapping[str, ArrayLike], top: float) -> Plot:
     """Expected payoff against the step; a thin line a seed."""
     figure, [axes] = _plot()
-    for color, (name, curves) in zip((RED, BLUE), runs.items(), strict=True):
-        for index, curve in enumerate(np.asarray(curves)):
+    for name, color in of_estimators(runs).items():
+        for index, curve in enumerate(np.asarray(runs[name])):
             axes.plot(
                 curve,
                 color=color,
@@ -493,7 +522,7 @@ def film(strips: Mapping[str, ArrayLike], times: Sequence[int]) -> Plot:
         layout="constrained",
         facecolor="white",
     )
-    figure.dense = True
+    figure.in_a_row = 3
     grid = figure.subplots(len(strips), len(times), squeeze=False)
     for row, (name, states) in zip(grid, strips.items(), strict=True):
         row[0].set_ylabel(name)
@@ -536,11 +565,12 @@ def learning_curves(
     columns = columns or len(groups)
     rows = -(-len(groups) // columns)
     figure, axes = _grid(rows, columns, 2.9 * rows**0.8, "all", "all")
+    figure.in_a_row = 1 if len(groups) < 4 else 2
     for each in axes.flat[len(groups) :]:
         each.remove()
     for each, (name, curves) in zip(axes.flat, groups.items(), strict=False):
         _seeds(each, curves)
-        each.axhline(level, color=GREY, ls=":", lw=1)
+        each.axhline(level, color=GREY, ls=":", lw=1, zorder=5)
         each.set_title(name, fontsize=10 if columns < 4 else 8.5)
     for each in axes[-1]:
         each.set(xlabel=progress, ylim=(0, None))
@@ -561,6 +591,7 @@ def worth(
     variances: (policy, seed) for each weight, at the same policies.
     """
     figure, axes = _grid(2, len(curves), 4.6, "row", "row")
+    figure.in_a_row, figure.turned = 2, True
     for (top, bottom), name in zip(axes.T, curves, strict=True):
         _seeds(top, curves[name])
         top.axhline(level, color=GREY, ls=":", lw=1)

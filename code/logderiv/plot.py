@@ -9,13 +9,14 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpec
+from matplotlib.gridspec import GridSpec, SubplotSpec
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 DOTS_PER_INCH = 100
 WIDE, NARROW = 7.0, 3.6  # inches: a page, a phone
-LETTERS = {1: (38, 32, 22), 2: (16, 16, 14)}  # of a title, an x and a y label
+HEIGHT = {1: 2.4, 2: 1.7, 3: 1.0}  # inches of a row, by the panels in it
+LETTERS = {1: (38, 32, 22), 2: (18, 16, 14), 3: (12, 12, 12)}  # title, x, y
 LOSSLESS = {"lossless": True}
 
 
@@ -23,10 +24,13 @@ class Plot(Figure):
     """Shows itself once, sharp, on white.
 
     Attributes:
-        dense: its parts say nothing when they are apart; then a phone shows
-            all of it in small print.
+        in_a_row: how many panels stand beside each other on a phone.
+        turned: whether columns become rows there.
+        dense: whether all stays as it is there, in small print.
     """
 
+    in_a_row = 1
+    turned = False
     dense = False
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict, dict]:
@@ -68,16 +72,21 @@ def _shrink(figure: Plot) -> None:
 
 
 def _stack(figure: Plot) -> None:
-    columns = 1 if len(figure.axes) < 4 else 2
-    rows = -(-len(figure.axes) // columns)
+    panels = figure.axes
+    if figure.turned:
+        panels = sorted(panels, key=lambda each: _place(each).colspan.start)
+    columns = figure.in_a_row
+    rows = -(-len(panels) // columns)
     grid = GridSpec(rows, columns, figure=figure)
-    legends = [*figure.legends, *map(Axes.get_legend, figure.axes)]
+    legends = [*figure.legends, *map(Axes.get_legend, panels)]
     below = sum(_lower(figure, each) for each in legends if each)
-    figure.set_size_inches(NARROW, 0.6 + (2.9 - 0.6 * columns) * rows + below)
-    for panel in figure.axes:
+    figure.set_size_inches(NARROW, 0.6 + HEIGHT[columns] * rows + below)
+    for panel in panels:
         _say_all(panel, LETTERS[columns])
-    for place, panel in enumerate(_by_column(figure.axes)):
+    for place, panel in enumerate(panels):
         panel.set_subplotspec(grid[divmod(place, columns)])
+        if place % columns and not figure.turned:
+            panel.set_ylabel("")
 
 
 def _lower(figure: Plot, legend: Legend) -> float:
@@ -98,12 +107,11 @@ def _lower(figure: Plot, legend: Legend) -> float:
 
 def _say_all(panel: Axes, letters: tuple[int, int, int]) -> None:
     """What one panel says for its row or column, each says, in short lines."""
-    place = panel.get_subplotspec()
+    here = _place(panel)
     for each in panel.figure.axes:
-        other = each.get_subplotspec()
-        if other.rowspan == place.rowspan and not panel.get_ylabel():
+        if _place(each).rowspan == here.rowspan and not panel.get_ylabel():
             panel.set_ylabel(each.get_ylabel())
-        if other.colspan == place.colspan and not panel.get_xlabel():
+        if _place(each).colspan == here.colspan and not panel.get_xlabel():
             panel.set_xlabel(each.get_xlabel())
     panel.tick_params(labelbottom=True, labelleft=True)
     texts = (panel.title, panel.xaxis.label, panel.yaxis.label)
@@ -113,8 +121,8 @@ def _say_all(panel: Axes, letters: tuple[int, int, int]) -> None:
         _wrap(note, 14)
 
 
-def _by_column(panels: list[Axes]) -> list[Axes]:
-    return sorted(panels, key=lambda each: each.get_subplotspec().colspan.start)
+def _place(panel: Axes) -> SubplotSpec:
+    return panel.get_subplotspec()
 
 
 def _wrap(text: Text, width: int) -> None:

@@ -155,8 +155,9 @@ def check_cone(spec: dict) -> None:
         close(low, 2 - 2 * np.sqrt(variance[name] / N))
         _, mean, _ = column(rows, "samples n", "running mean", "seed")
         close(mean, np.ravel(MEANS[name]))
-        _, mean = column(rows, "samples n", "running mean").astype(float)
+        _, mean, kind = column(rows, "samples n", "running mean", "estimator")
         close(mean, MEANS[name][seed])
+        assert {*kind} == {name}
         _, error, kind = column(rows, "samples n", "2 √(V / n)", "estimator")
         assert [*kind] == ["a"] * 3 + ["b"] * 3
         wanted = 2 * np.sqrt([*(30.0 / N), *(4.0 / N)])
@@ -234,7 +235,7 @@ def check_seeds(spec: dict) -> None:
         rows = drawn(spec, seed=seed, weight=weight)
         title = "mean return of a batch"
         update, value, _ = column(rows, "update", title, "seed")
-        close(update, [0, 1] * 2)
+        close(update, [1, 2] * 2)
         close(value, np.ravel(CURVES[weight]))
         _, value, kind = column(rows, "update", title, "weight")
         bold, each = value[:2], value[2:]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 
 from logderiv.live.parts import Live, bars, colors, knob, rows, text
-from logderiv.palette import BLUE, GREY, RED
+from logderiv.palette import BLACK, BLUE, GREY, RED
 
 ARMS = ["arm 0", "arm 1", "arm 2"]
 ARM_COLORS = colors(ARMS)
@@ -74,7 +74,7 @@ def edge(theta: float = 2.0, step: float = 0.5) -> Live:
     (2θ + h) / (2 (θ + h)), which tends to 1; together ½. The alarm E[s] = −1/θ.
     """
     return Live(
-        "The score sees the inside lose, and not what the edge gains",
+        "The score misses what the edge gains",
         [_areas(), _changes()],
         [
             knob("theta", "knob θ", 1, 4, 0.1, theta),
@@ -93,12 +93,16 @@ def _areas() -> alt.Chart:
         high="datum.kind == 'new at the edge' ? theta + step : theta",
         density="1 / (datum.kind == 'before' ? theta : theta + step)",
     )
-    return areas.mark_rect(opacity=0.45).encode(
+    return areas.mark_rect(strokeWidth=1.5).encode(
         x=alt.X("low:Q", title="x", scale=alt.Scale(domain=[0, 5])),
         x2="high:Q",
         y=alt.Y("density:Q", scale=alt.Scale(domain=[0, 1.2])),
         y2=alt.Y2Datum(0),
-        color=alt.Color("kind:N", scale=scale),
+        fill=alt.Fill("kind:N", scale=scale),
+        stroke=alt.Stroke("kind:N", scale=scale),
+        fillOpacity=alt.condition(
+            "datum.kind == 'before'", alt.value(0), alt.value(0.45)
+        ),
     )
 
 
@@ -115,4 +119,5 @@ def _changes() -> alt.LayerChart:
     alarm = rows([{}], alarm="-1 / theta")
     said = text(alarm, "'E[score]: ' + format(-1/theta, '.2f')")
     unit = "change of E[x] / h"
-    return bars(changes, "kind", "kind", colors(kinds), [-1, 1.2], unit) + said
+    scale = colors(kinds, [BLUE, RED, BLACK])
+    return bars(changes, "kind", "kind", scale, [-1, 1.6], unit) + said

@@ -35,7 +35,7 @@ def coin(theta: float = -1.0) -> Live:
     Shows: p = 1 / (1 + exp(−θ)) for heads, 1 − p for tails.
     """
     return Live(
-        "The slope of each side is its probability times its score",
+        "Each slope is a probability times a score",
         [_slopes(), _products()],
         [knob("theta", "knob θ", -4, 4, 0.1, theta)],
     )
@@ -89,7 +89,7 @@ def _products() -> alt.LayerChart:
 DENSITY = "exp(-pow((datum.at - mean) / std, 2) / 2) / (std * sqrt(2 * PI))"
 X = alt.X("at:Q", title="x", scale=alt.Scale(domain=[-5, 5]))
 PULL_COLOR = alt.Color(
-    "side:N", scale=colors(["to the left", "to the right"], [RED, BLUE])
+    "side:N", scale=colors(["pulls left", "pulls right"], [RED, BLUE])
 )
 
 
@@ -102,7 +102,7 @@ def pulls(data: ArrayLike, mean: float = 0.0, std: float = 1.0) -> Live:
         [{"at": float(each)} for each in np.asarray(data)],
         density=DENSITY,
         score="(datum.at - mean) / (std * std)",
-        side="datum.at > mean ? 'to the right' : 'to the left'",
+        side="datum.at > mean ? 'pulls right' : 'pulls left'",
     )
     return Live(
         "Each observation pulls the mean towards itself",

@@ -33,7 +33,13 @@ class Live:
             chart.add_params(*knobs)
             .resolve_scale(color="independent", xOffset="independent")
             .configure_view(stroke=None)
-            .configure_axis(gridOpacity=0.4, titleFontSize=12, labelFontSize=11)
+            .configure_axis(
+                gridColor="#999",
+                gridOpacity=0.3,
+                labelFlush=False,
+                labelFontSize=11,
+                titleFontSize=12,
+            )
             .configure_title(fontSize=14, anchor="start", offset=12)
             .configure_legend(orient="top", title=None, labelFontSize=12)
             .to_dict()
@@ -80,7 +86,7 @@ def text(chart: alt.Chart, words: str) -> alt.Chart:
     return marks.encode(x=alt.value(6), y=alt.value(4), text="words:N")
 
 
-def colors(names: Iterable[str], palette: Sequence[str] = CYCLE) -> alt.Scale:
+def colors(names: Iterable[str], palette: Iterable[str] = CYCLE) -> alt.Scale:
     """A colour a name."""
     pairs = dict(zip(names, palette, strict=False))
     return alt.Scale(domain=list(pairs), range=list(pairs.values()))
@@ -94,17 +100,21 @@ def bars(
     domain: Sequence[float],
     unit: str,
 ) -> alt.LayerChart:
-    """Bars of `value`, each with its figure above it."""
+    """Bars of `value`, each with its figure at its end."""
     base = chart.transform_calculate(
-        top="max(datum.value, 0)", shown="format(datum.value, '+.2f')"
+        shown="format(datum.value, '+.2f')"
     ).encode(x=alt.X(f"{group}:N", title=None, sort=None, axis=UPRIGHT))
     if kind != group:
         base = base.encode(xOffset=alt.XOffset(f"{kind}:N", sort=None))
     y = alt.Y("value:Q", title=unit, scale=alt.Scale(domain=list(domain)))
     color = alt.Color(f"{kind}:N", scale=scale)
-    figures = base.mark_text(fontSize=11, dy=-8)
-    return base.mark_bar().encode(y=y, color=color) + figures.encode(
-        y="top:Q", text="shown:N"
+    ends = base.encode(y=y, text="shown:N")
+    above = ends.transform_filter("datum.value >= 0")
+    below = ends.transform_filter("datum.value < 0")
+    return (
+        base.mark_bar().encode(y=y, color=color)
+        + above.mark_text(fontSize=11, dy=-8)
+        + below.mark_text(fontSize=11, dy=8)
     )
 
 

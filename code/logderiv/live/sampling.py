@@ -17,7 +17,7 @@ from logderiv.live.parts import (
     rows,
     tens,
 )
-from logderiv.palette import BLUE, GREEN, GREY, RED
+from logderiv.palette import BLUE, GREEN, GREY, RED, of_estimators
 
 CHOSEN = "datum.estimator == estimator"
 SAMPLES = alt.X(
@@ -46,14 +46,20 @@ def cone(
     sizes = np.asarray(n).tolist()
     runs = _runs(sizes, {name: means[name] for name in variances})
     errors = _errors(truth, variances, sizes)
+    color = _estimator_color(variances)
     return Live(
-        "Running means keep to a cone that narrows like 1 / √n",
-        [_means(truth, runs, errors), _widths(variances, errors)],
+        "Running means keep to a cone like 1 / √n",
+        [_means(truth, runs, errors, color), _widths(errors, color)],
         [
             choice("estimator", "estimator", list(variances)),
             knob("seed", "seed", 0, len(means[next(iter(means))]) - 1, 1, 0),
         ],
     )
+
+
+def _estimator_color(names: Iterable[str]) -> alt.Color:
+    scale = colors(names, of_estimators(names).values())
+    return alt.Color("estimator:N", scale=scale)
 
 
 def _runs(sizes: Sequence[int], means: Mapping[str, ArrayLike]) -> alt.Chart:
@@ -80,7 +86,9 @@ def _errors(
     )
 
 
-def _means(truth: float, runs: alt.Chart, errors: alt.Chart) -> alt.LayerChart:
+def _means(
+    truth: float, runs: alt.Chart, errors: alt.Chart, color: alt.Color
+) -> alt.LayerChart:
     """The cone of the chosen estimator, its runs, and one of them."""
     inside = alt.Scale(domain=[truth - 6, truth + 6], clamp=True)
     low = alt.Y("low:Q", title="", scale=inside)
@@ -89,15 +97,15 @@ def _means(truth: float, runs: alt.Chart, errors: alt.Chart) -> alt.LayerChart:
     one = runs.transform_filter(f"{CHOSEN} && datum.seed == seed")
     area = errors.transform_filter(CHOSEN).mark_area(color=GREY, opacity=0.3)
     thin = every.mark_line(color=GREY, strokeWidth=0.7)
-    bold = one.mark_line(color=RED, strokeWidth=2.5)
+    bold = one.mark_line(strokeWidth=2.5)
     return (
         area.encode(y=low, y2="high:Q")
         + thin.encode(y=y, detail="seed:N")
-        + bold.encode(y=y)
+        + bold.encode(y=y, color=color.legend(None))
     )
 
 
-def _widths(names: Iterable[str], errors: alt.Chart) -> alt.Chart:
+def _widths(errors: alt.Chart, color: alt.Color) -> alt.Chart:
     """The width of every estimator's cone."""
     return errors.mark_line().encode(
         y=alt.Y(
@@ -106,7 +114,7 @@ def _widths(names: Iterable[str], errors: alt.Chart) -> alt.Chart:
             scale=alt.Scale(type="log"),
             axis=tens(-3, 3),
         ),
-        color=alt.Color("estimator:N", scale=colors(names)),
+        color=color,
     )
 
 
@@ -117,7 +125,7 @@ def yardstick(d: str) -> dict[str, str]:
         "score, mean baseline": f"8 * {d} * {d} + 10 * std * std",
         "score, best baseline": f"8 * {d} * {d} + 6 * std * std",
         "pathwise": "4 * std * std",
-        "measure-valued": f"(16 / PI - 4) * {d} * {d}",
+        "measure-valued, coupled": f"(16 / PI - 4) * {d} * {d}",
     }
 
 
@@ -126,7 +134,7 @@ BEST = "(d * d + 3 * std * std)"
 VARIANCE = (
     f"({PLAIN} - (2 * datum.b * {BEST} - datum.b * datum.b) / (std * std))"
 )
-PLACE_COLORS = colors(["no baseline", "at b", "at b*"], [GREY, RED, GREEN])
+PLACE_COLORS = colors(["no baseline", "at b", "at b*"], [BLUE, RED, GREEN])
 
 
 def dial(baseline: float = 0.0) -> Live:
@@ -165,7 +173,7 @@ def _bowl() -> alt.LayerChart:
         color=alt.Color("mark:N", scale=PLACE_COLORS, legend=None),
     )
     dots = marks.mark_point(**DOT, size=110, clip=True)
-    return bowl.mark_line(color=BLUE, clip=True) + dots
+    return bowl.mark_line(color=GREY, clip=True) + dots
 
 
 def _heights() -> alt.LayerChart:
@@ -174,21 +182,23 @@ def _heights() -> alt.LayerChart:
         [{"kind": "no baseline"}, {"kind": "at b"}, {"kind": "at b*"}],
         b=f"datum.kind == 'at b' ? b : datum.kind == 'at b*' ? {BEST} : 0",
         variance=VARIANCE,
+        room="1.15 * datum.variance",
         shown="format(datum.variance, '.1f')",
     ).encode(x=alt.X("kind:N", title=None, sort=None, axis=UPRIGHT))
     bars = heights.mark_bar().encode(
         y=alt.Y("variance:Q", title="variance V of one term"),
         color=alt.Color("kind:N", scale=PLACE_COLORS),
     )
-    figures = heights.mark_text(dy=10, color="white")
-    return bars + figures.encode(y="variance:Q", text="shown:N")
+    figures = heights.mark_text(dy=-8).encode(y="variance:Q", text="shown:N")
+    room = heights.mark_tick(opacity=0, aria=False).encode(y="room:Q")
+    return bars + figures + room
 
 
 NAMES = list(yardstick("d"))
 ESTIMATORS = [{"estimator": name, "index": i} for i, name in enumerate(NAMES)]
-ESTIMATOR_COLOR = alt.Color("estimator:N", scale=colors(NAMES), legend=None)
+ESTIMATOR_COLOR = _estimator_color(NAMES)
 LOG = {
-    "scale": alt.Scale(type="log", domain=[0.05, 1000], clamp=True),
+    "scale": alt.Scale(type="log", domain=[0.05, 1000]),
     "axis": tens(-1, 3),
 }
 
@@ -199,7 +209,7 @@ def contest() -> Live:
     Shows: the closed forms in μ of f = (x − k)² under N(μ, σ²), d = μ − k.
     """
     return Live(
-        "How noisy an estimator is depends on where it stands",
+        "Which estimator is noisy depends on the place",
         [_everywhere(), _here()],
         [
             knob("d", "distance d", 0.1, 4, 0.1, 1),
@@ -219,10 +229,10 @@ def _everywhere() -> alt.LayerChart:
     curves = table.transform_flatten(["at"]).transform_calculate(
         v=_variance_at("datum.at")
     )
-    lines = curves.mark_line().encode(
+    lines = curves.mark_line(clip=True).encode(
         x=alt.X("at:Q", title="distance d = μ − k"),
         y=alt.Y("v:Q", title="variance in μ", **LOG),
-        color=ESTIMATOR_COLOR,
+        color=ESTIMATOR_COLOR.legend(columns=2),
     )
     rule = rows([{}], at="d").mark_rule(color=GREY, strokeDash=[4, 3])
     return lines + rule.encode(x="at:Q")
@@ -236,5 +246,6 @@ def _here() -> alt.LayerChart:
         x=alt.X("v:Q", title="variance at this d", **LOG),
         y=alt.Y("estimator:N", title=None, sort=NAMES),
     )
-    dots = here.mark_point(**DOT, size=90).encode(color=ESTIMATOR_COLOR)
+    color = ESTIMATOR_COLOR.legend(None)
+    dots = here.mark_point(**DOT, size=90).encode(color=color)
     return dots + here.mark_text(dx=9, align="left").encode(text="shown:N")

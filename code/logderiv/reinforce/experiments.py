@@ -46,7 +46,7 @@ WEIGHTS: dict[str, Weights] = {
     "with baseline": advantages,
 }
 MISTAKES: dict[str, Callable[[int], tuple]] = {
-    "none": with_train,
+    "no mistake": with_train,
     "mean(log p) · sum(G)": partial(
         with_train, weights=mistakes.mean_times_sum
     ),

@@ -88,7 +88,8 @@ def test_the_stored_curves_are_possible(stored: dict) -> None:
         assert returns.min() >= 8
         assert returns.max() <= longest
     assert (
-        stored["mistakes"]["none"] == stored["learning"]["with baseline"][:10]
+        stored["mistakes"]["no mistake"]
+        == stored["learning"]["with baseline"][:10]
     )
 
 
