@@ -10,6 +10,7 @@ from sphinx.errors import SphinxError
 from sphinxcontrib import katex
 
 SETTINGS = {"throwOnError": True, "strict": "error"}
+MID = re.compile(r"\\mid(?![a-z])")
 CLOSING = re.compile(r"[,.;:?!)\]-]+")
 RENDER = """function render(latex, settings) {
   try { return {html: katex.renderToString(latex, settings)}; }
@@ -33,7 +34,9 @@ def _engine() -> MiniRacer:
 
 
 def render(latex: str, options: dict[str, bool] | None = None) -> str:
-    """The HTML of a formula, in parts where \\qquad stands.
+    """The HTML of a formula.
+
+    On a phone a line may break where \\qquad stands, and not after \\mid.
 
     Args:
         latex: the formula, without dollars.
@@ -43,6 +46,7 @@ def render(latex: str, options: dict[str, bool] | None = None) -> str:
         FormulaError: KaTeX does not understand it.
     """
     settings = SETTINGS | (options or {})
+    latex = MID.sub(r"{\\;\\vert\\;}", latex)
     parts = latex.split("\\qquad")
     if settings.get("displayMode") and "\\begin" not in latex and parts[1:]:
         drawn = "".join(_drawn(part, settings) for part in parts)

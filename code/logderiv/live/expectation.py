@@ -99,7 +99,7 @@ def _areas() -> alt.Chart:
         y=alt.Y("density:Q", scale=alt.Scale(domain=[0, 1.2])),
         y2=alt.Y2Datum(0),
         fill=alt.Fill("kind:N", scale=scale),
-        stroke=alt.Stroke("kind:N", scale=scale),
+        stroke=alt.Stroke("kind:N", scale=scale, legend=None),
         fillOpacity=alt.condition(
             "datum.kind == 'before'", alt.value(0), alt.value(0.45)
         ),
