@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from logderiv.comparison import Comparison, Row, two_digits
 from logderiv.palette import BLACK, BLUE, CYCLE, GREY, RED, of_estimators
-from logderiv.plot import WIDE, Plot
+from logderiv.plot import TITLE, WIDE, Plot
 
 
 def source(*functions: Callable) -> Markdown:
@@ -57,7 +57,7 @@ def _signed(value: float) -> str:
 
 
 def _title(figure: Plot, message: str) -> None:
-    figure.suptitle(message, fontsize=11, fontweight="bold")
+    figure.suptitle(message, **TITLE)
 
 
 # Chapter 1

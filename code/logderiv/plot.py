@@ -17,6 +17,8 @@ DOTS_PER_INCH = 100
 WIDE, NARROW = 7.0, 3.6  # inches: a page, a phone
 HEIGHT = {1: 2.4, 2: 1.7, 3: 1.0}  # inches of a row, by the panels in it
 LETTERS = {1: (38, 32, 22), 2: (18, 16, 14), 3: (12, 12, 12)}  # title, x, y
+TITLE = {"fontsize": 11, "fontweight": "bold"}
+SMALL = 6.5  # points
 LOSSLESS = {"lossless": True}
 
 
@@ -54,21 +56,20 @@ class Plot(Figure):
         return buffer.getvalue()
 
     def narrow(self) -> "Plot":
-        """A copy for a phone: one or two panels a row, legends below them."""
+        """A copy for a phone: few panels in a row, legends below them."""
         copy = pickle.loads(pickle.dumps(self))
-        _wrap(copy._suptitle, 34)
         if self.dense:
             _shrink(copy)
         else:
             _stack(copy)
+        copy.suptitle(textwrap.fill(self.get_suptitle(), 34), **TITLE)
         return copy
 
 
 def _shrink(figure: Plot) -> None:
     figure.set_size_inches(NARROW, 0.8 * figure.get_figheight())
     for text in figure.findobj(Text):
-        if text is not figure._suptitle:
-            text.set_fontsize(6.5)
+        text.set_fontsize(SMALL)
 
 
 def _stack(figure: Plot) -> None:
