@@ -58,7 +58,21 @@ def skip(
     return says.startswith("Alias for field number") or None
 
 
+def signature(
+    app: Sphinx,
+    what: str,
+    name: str,
+    thing: object,
+    options: object,
+    arguments: str | None,
+    returns: str | None,
+) -> tuple[str | None, str | None]:
+    """A list that a dataclass makes anew is an empty one."""
+    return arguments and arguments.replace("<factory>", "[]"), returns
+
+
 def setup(app: Sphinx) -> None:
     """Before Napoleon reads the sections."""
+    app.connect("autodoc-process-signature", signature)
     app.connect("autodoc-process-docstring", plain, priority=100)
     app.connect("autodoc-skip-member", skip)

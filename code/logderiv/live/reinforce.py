@@ -73,7 +73,6 @@ def _up_to(most: float) -> alt.Scale:
     return alt.Scale(domain=[0, float(most) * 1.05])
 
 
-ROOM = alt.Scale(domainMin=0, nice=True, padding=4)
 AT_SEED = "datum.seed == seed"
 
 
@@ -105,12 +104,13 @@ def _lines(curves: Mapping[str, ArrayLike], updates: int) -> alt.Chart:
         for name, many in curves.items()
         for seed, returns in enumerate(np.round(many).astype(int).tolist())
     ]
+    most = max(np.max(many) for many in curves.values())
     lines = rows(table, update=f"sequence(1, {updates + 1})").transform_flatten(
         ["update", "r"], as_=["update", "return"]
     )
     return lines.encode(
         x=alt.X("update:Q", title="update"),
-        y=alt.Y("return:Q", title="mean return of a batch", scale=ROOM),
+        y=alt.Y("return:Q", title="mean return of a batch", scale=_up_to(most)),
     )
 
 
