@@ -10,6 +10,7 @@ import numpy as np
 from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike
 
 from logderiv.comparison import Comparison, Row, two_digits
@@ -122,6 +123,7 @@ def tugs(
             xytext=(8 * side, 0),
             ha="left" if side > 0 else "right",
             va="center",
+            path_effects=[withStroke(linewidth=3, foreground="white")],
         )
     axes.set(xlabel="sample x", ylabel="density p(x)", ylim=(0, None))
     _title(
@@ -135,32 +137,25 @@ def underflow(products: Mapping[str, ArrayLike]) -> Plot:
     figure, [axes] = _plot()
     longest = 1.25 * max(len(np.asarray(each)) for each in products.values())
     steps = np.arange(1, longest)
-    for color, width, side, (name, product) in zip(
-        CYCLE,
-        (2, 4.5, 7),
-        ("bottom", "top", "top"),
-        products.items(),
-        strict=False,
+    axes.plot(steps, -steps, color=BLACK, ls=":", label="the sum of logs")
+    for color, width, (name, product) in zip(
+        CYCLE, (2, 3.5, 5), products.items(), strict=False
     ):
         alive = np.flatnonzero(np.asarray(product) > 0)
         line = np.log2(np.asarray(product, float)[alive])
         axes.plot(alive + 1, line, color=color, lw=width, zorder=3 - width / 7)
         end = alive[-1] + 1
-        axes.plot([end], [-end], "x", color=color, ms=11, mew=3)
+        axes.plot([end], [-end], "x", color=color, ms=10, mew=2.5, label=name)
         axes.annotate(
-            f"{name}: 0 from n = {end + 1}",
+            f"0 from n = {end + 1}",
             (end, -end),
             textcoords="offset points",
-            xytext=(10, 2),
-            va=side,
+            xytext=(12, 2),
         )
-    axes.plot(steps, -steps, color="white", ls=":", lw=1.5, zorder=4)
-    after = steps[end:]
-    axes.plot(after, -after, color=GREY, ls=":", label="the sum of logs")
     axes.set(
         xlabel="number of factors n",
         ylabel="log₂ of the product of n halves",
-        xlim=(0, 1.15 * longest),
+        xlim=(0, 1.1 * longest),
     )
     axes.legend(loc="lower left")
     _title(figure, "A product runs out of range; its logarithm does not")
@@ -356,7 +351,7 @@ class Panel:
 
 
 def variances(panels: Sequence[Panel], message: str) -> Plot:
-    """Closed forms as lines, measurements as dots, one colour a name."""
+    """What is known as lines, what is measured as dots, a colour a name."""
     figure, axes = _plot(columns=len(panels), height=3.6)
     names = dict.fromkeys(name for each in panels for name in each.curves)
     colors = of_estimators(names)
@@ -375,7 +370,7 @@ def variances(panels: Sequence[Panel], message: str) -> Plot:
         names,
         loc="outside lower center",
         ncols=len(names),
-        title="line: closed form, dots: measured",
+        title="line: exact, dots: measured",
     )
     _title(figure, message)
     return figure
