@@ -198,8 +198,8 @@ NAMES = list(yardstick("d"))
 ESTIMATORS = [{"estimator": name, "index": i} for i, name in enumerate(NAMES)]
 ESTIMATOR_COLOR = _estimator_color(NAMES)
 LOG = {
-    "scale": alt.Scale(type="log", domain=[0.05, 1000]),
-    "axis": tens(-1, 3),
+    "scale": alt.Scale(type="log", domain=[0.01, 10_000]),
+    "axis": tens(-2, 4),
 }
 
 
