@@ -15,6 +15,8 @@ browser     what prints it
 repository  launch buttons, a link for mistakes, the site's own address
 """
 
+import gc
+
 from sphinx.application import Sphinx
 
 from bookext import (
@@ -33,6 +35,7 @@ from bookext import (
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
+    gc.disable()
     api.setup(app)
     charts.setup(app)
     formulas.setup(app)

@@ -10,6 +10,8 @@ which needs no script and can be printed. Beside it lies the data, from which
 import binascii
 import html
 import json
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import vl_convert
@@ -17,6 +19,7 @@ from docutils import nodes
 from myst_nb.core import render
 from myst_nb.core.render import MimeData, NbElementRenderer
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 from bookext import images
 from bookext.assets import VEGA_LITE
@@ -24,6 +27,7 @@ from logderiv.live import MIME
 
 SVG, PHONE = "image/svg+xml", "image/webp"
 COLUMNS = {"wide": 2, "narrow": 1}
+FORMS = {"wide": "", "narrow": "-narrow"}
 RIGHTS = (
     "<!-- From the course The log-derivative trick, "
     "https://creativecommons.org/licenses/by/4.0/ -->"
@@ -31,8 +35,8 @@ RIGHTS = (
 PAGE = """\
 <div class="chart" style="--knobs: {knobs}">
 <picture>
-<source media="(max-width: 600px)" srcset="{up}{narrow}" {narrow_size}>
-<img src="{up}{wide}" {wide_size} alt="{alt}">
+<source media="(max-width: 600px)" srcset="{up}{narrow}">
+<img src="{up}{wide}" alt="{alt}">
 </picture>
 <script type="application/json">{spec}</script>
 </div>
@@ -41,6 +45,10 @@ DOWNLOAD = (
     '<a class="as-svg" href="{href}" download title="Download as SVG">'
     "SVG, CC BY 4.0</a>"
 )
+
+# Vega-Lite draws in a process of its own, while the pages are read.
+beside = ProcessPoolExecutor(1, get_context("spawn"))
+drawings: dict[str, Future[str]] = {}
 
 
 class Figures:
@@ -75,31 +83,38 @@ class Figures:
 
 
 def _picture(app: Sphinx, spec: dict, name: str, up: str, alt: str) -> str:
-    files, sizes = {}, {}
+    names = {form: name + end for form, end in FORMS.items()}
     for form, columns in COLUMNS.items():
-        svg = vl_convert.vegalite_to_svg(
-            spec | {"columns": columns}, vl_version=VEGA_LITE
+        drawings[names[form]] = beside.submit(
+            vl_convert.vegalite_to_svg,
+            spec | {"columns": columns},
+            vl_version=VEGA_LITE,
         )
-        narrow = "-narrow" if form == "narrow" else ""
-        files[form] = _write(app, name + narrow, svg)
-        width, height = images.size(Path(app.outdir, files[form]))
-        sizes[f"{form}_size"] = f'width="{width:g}" height="{height:g}"'
     return PAGE.format(
         up=up,
         alt=html.escape(alt),
         knobs=sum("bind" in each for each in spec["params"]),
         spec=json.dumps(spec, ensure_ascii=False).replace("</", r"<\/"),
-        **files,
-        **sizes,
+        **{form: _place(each) for form, each in names.items()},
     )
 
 
-def _write(app: Sphinx, name: str, svg: str) -> str:
-    """Where it is, from the top of the site."""
-    place = Path(app.outdir, "_images", f"{name}.svg")
+def _place(name: str) -> str:
+    """Where a figure's SVG is, from the top of the site."""
+    return f"_images/{name}.svg"
+
+
+def _write(app: Sphinx, name: str, svg: str) -> None:
+    place = Path(app.outdir, _place(name))
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(f"{svg}\n{RIGHTS}\n", "utf-8")
-    return f"_images/{place.name}"
+
+
+def keep_drawings(app: Sphinx, env: BuildEnvironment) -> None:
+    """All pages are read, and the last pictures are being drawn."""
+    while drawings:
+        name, drawing = drawings.popitem()
+        _write(app, name, drawing.result())
 
 
 def offer_downloads(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -113,7 +128,7 @@ def offer_downloads(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def _drawn(app: Sphinx, figure: nodes.figure) -> list[str]:
     """Its SVG: one that the notebook stores, or the picture itself."""
-    stored = [f"_images/{name}.svg" for name in figure["ids"]]
+    stored = [_place(name) for name in figure["ids"]]
     shown = [image["uri"] for image in figure.findall(nodes.image)]
     return [each for each in stored if Path(app.outdir, each).is_file()] + [
         f"_images/{app.env.images[uri][1]}"
@@ -125,4 +140,5 @@ def _drawn(app: Sphinx, figure: nodes.figure) -> list[str]:
 def setup(app: Sphinx) -> None:
     """MyST-NB looks for renderers in installed packages; this is none."""
     render.load_mime_renders = lambda: [Figures]
+    app.connect("env-updated", keep_drawings)
     app.connect("doctree-resolved", offer_downloads)

@@ -9,12 +9,14 @@ from PIL import Image
 from sphinx.application import Sphinx
 
 PICTURE = re.compile(r'<img (?=[^>]*src="([^"]+\.(?:png|svg))")')
-SIZED = re.compile(r'<img (?![^>]*width=)(?=[^>]*src="([^"]+\.(?:png|svg))")')
+UNSIZED = re.compile(
+    r"<(img|source) (?![^>]*width=)"
+    r'(?=[^>]*src(?:set)?="([^"]+\.(?:png|svg|webp))")'
+)
 FIGURE = re.compile(r'(<figure [^>]*id="([^"]+)">\s*<a [^>]*>)(<img [^>]*>)')
 FORMS = """\
 {before}<picture>
-<source media="(max-width: 600px)"
- srcset="{narrow}" width="{width}" height="{height}">
+<source media="(max-width: 600px)" srcset="{narrow}">
 {image}
 </picture>"""
 DRAWN = re.compile(r'<svg[^>]*? width="([\d.]+)(?:pt)?" height="([\d.]+)')
@@ -26,15 +28,15 @@ def postpone(app: Sphinx, error: Exception | None) -> None:
         return
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text("utf-8")
-        text = SIZED.sub(functools.partial(_sized, page), text)
-        text = PICTURE.sub('<img loading="lazy" ', text)
         text = FIGURE.sub(functools.partial(_in_two_forms, app, page), text)
+        text = UNSIZED.sub(functools.partial(_sized, page), text)
+        text = PICTURE.sub('<img loading="lazy" ', text)
         page.write_text(text, "utf-8")
 
 
 def _sized(page: Path, found: re.Match[str]) -> str:
-    width, height = size(page.parent / found[1])
-    return f'<img width="{width:.0f}" height="{height:.0f}" '
+    width, height = _size(page.parent / found[2])
+    return f'<{found[1]} width="{width:.0f}" height="{height:.0f}" '
 
 
 def narrow(site: Path, name: str) -> Path:
@@ -47,17 +49,12 @@ def _in_two_forms(app: Sphinx, page: Path, found: re.Match[str]) -> str:
     file = narrow(Path(app.outdir), name)
     if not file.is_file():
         return found[0]
-    width, height = size(file)
     return FORMS.format(
-        before=before,
-        image=image,
-        narrow=os.path.relpath(file, page.parent),
-        width=width,
-        height=height,
+        before=before, image=image, narrow=os.path.relpath(file, page.parent)
     )
 
 
-def size(file: Path) -> tuple[float, float]:
+def _size(file: Path) -> tuple[float, float]:
     """Width and height that a picture says itself, in its own units."""
     if file.suffix == ".svg":
         width, height = DRAWN.search(file.read_text("utf-8")).groups()

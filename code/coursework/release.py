@@ -23,6 +23,11 @@ METADATA = {
     },
     "language_info": {"name": "python"},
 }
+BUILD = "from setuptools.build_meta import build_wheel; build_wheel('made')"
+BUILD_ENV = {
+    "SOURCE_DATE_EPOCH": "315532800",
+    "PYTHONDONTWRITEBYTECODE": "",  # setuptools would warn
+}
 INSTALL = """\
 # Does the next cell fail? Then save {wheel} from the
 # page of this homework beside this notebook, delete the # before %pip, and run.
@@ -72,12 +77,12 @@ def wheel(out: Path) -> Path:
                 Path(folder, "code", name),
                 ignore=shutil.ignore_patterns("__pycache__"),
             )
-        command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet"]
         subprocess.run(
-            [*command, "--no-build-isolation", "--wheel-dir", "made", "."],
+            [sys.executable, "-c", BUILD],
             cwd=folder,
-            env=os.environ | {"SOURCE_DATE_EPOCH": "315532800"},
+            env=os.environ | BUILD_ENV,
             check=True,
+            stdout=subprocess.DEVNULL,
         )
         (made,) = Path(folder, "made").glob("*.whl")
         return Path(shutil.copy(made, out))
