@@ -1,5 +1,6 @@
 """Chapter 3. Which estimator, for this payoff and this distribution?"""
 
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -94,7 +95,8 @@ class Comparison:
 
     def _line(self, row: Row) -> str:
         if row.estimate is None:
-            return f"{row.name:28}  refused: {row.note}"
+            refused = f"{row.name:28}  refused: {row.note}"
+            return textwrap.fill(refused, 79, subsequent_indent=" " * 30)
         start = f"{row.name:28}{row.price:17.3g}"
         if row.right:
             return f"{start}{two_digits(self.ratio(row)):>9}  yes"

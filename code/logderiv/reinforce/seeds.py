@@ -101,6 +101,6 @@ def _in_the_end(lines: list[dict]) -> Iterator[str]:
 def _spread(values: list[float], form: str) -> str:
     low, first, median, third, high = np.quantile(values, np.arange(5) / 4)
     return (
-        f"median {median:{form}}, half of the seeds {first:{form}} to "
+        f"median {median:{form}}, middle half {first:{form}} to "
         f"{third:{form}}, all {low:{form}} to {high:{form}}"
     )

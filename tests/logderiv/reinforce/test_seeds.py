@@ -280,12 +280,12 @@ def test_summary_of_solved_seeds_by_hand() -> None:
     ]
     assert summary(lines).splitlines() == [
         "solved: 5 of 5 seeds",
-        "  solved_steps of these: median 3,500, half of the seeds 2,000 "
+        "  solved_steps of these: median 3,500, middle half 2,000 "
         "to 5,000, all 1,000 to 12,000",
-        "  solved_cpu_seconds of these: median 3.50, half of the seeds 2.00 "
+        "  solved_cpu_seconds of these: median 3.50, middle half 2.00 "
         "to 5.00, all 1.00 to 12.00",
         "last policy, every one of 1000 greedy episodes at 500: 5 of 5 seeds",
-        "last policy, sampled: median 490.0, half of the seeds 480.0 to "
+        "last policy, sampled: median 490.0, middle half 480.0 to "
         "499.0, all 470.5 to 500.0",
     ]
 
@@ -300,14 +300,14 @@ def test_summary_names_failures_and_imperfect_policies() -> None:
     assert summary(lines).splitlines() == [
         "solved: 2 of 4 seeds",
         "  not solved: seeds 8, 6",
-        "  solved_steps of these: median 2,000, half of the seeds 1,500 "
+        "  solved_steps of these: median 2,000, middle half 1,500 "
         "to 2,500, all 1,000 to 3,000",
-        "  solved_cpu_seconds of these: median 2.00, half of the seeds 1.50 "
+        "  solved_cpu_seconds of these: median 2.00, middle half 1.50 "
         "to 2.50, all 1.00 to 3.00",
         "last policy, every one of 1000 greedy episodes at 500: 2 of 4 seeds",
         "  seed 3: mean 499.999",
         "  seed 8: mean 21.250",
-        "last policy, sampled: median 255.0, half of the seeds 27.5 to "
+        "last policy, sampled: median 255.0, middle half 27.5 to "
         "480.0, all 20.0 to 480.0",
     ]
 
@@ -320,7 +320,7 @@ def test_summary_when_nobody_solved_it() -> None:
         "last policy, every one of 1000 greedy episodes at 500: 0 of 2 seeds",
         "  seed 0: mean 9.500",
         "  seed 1: mean 9.500",
-        "last policy, sampled: median 9.0, half of the seeds 9.0 to 9.0, "
+        "last policy, sampled: median 9.0, middle half 9.0 to 9.0, "
         "all 9.0 to 9.0",
     ]
 
@@ -329,7 +329,7 @@ def test_summary_of_one_seed() -> None:
     text = summary([made_up(4, 1500)])
     assert "solved: 1 of 1 seeds" in text
     assert "not solved" not in text
-    assert "median 1,500, half of the seeds 1,500 to 1,500" in text
+    assert "median 1,500, middle half 1,500 to 1,500" in text
 
 
 @pytest.mark.usefixtures("cheap")
