@@ -35,6 +35,7 @@ from bookext import (
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
+    # What a build makes it keeps to its end: no use to look for garbage.
     gc.disable()
     api.setup(app)
     charts.setup(app)

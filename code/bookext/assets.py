@@ -14,8 +14,8 @@ ABOUT = (
     "A course on one line of mathematics, the log-derivative trick, and on "
     "what it makes possible: from the identity to REINFORCE on CartPole."
 )
-# Icons are drawn by the theme's fonts; maps are for who debugs the theme.
-UNUSED = ("fontawesome.js", ".map")
+# Icons are drawn by the theme's fonts; the rest is for whoever makes the theme.
+UNUSED = ("fontawesome.js", ".map", "webpack-macros.html")
 
 
 def prepare(app: Sphinx, config: Config) -> None:

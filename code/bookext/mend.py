@@ -11,6 +11,10 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 REPAIRS = {
+    "a page has one viewport": (
+        r'(<meta name="viewport"[^>]*>)\s*<meta name="viewport"[^>]*>',
+        r"\1",
+    ),
     "a button that opens a part of the contents needs a name": (
         r'<summary>(?=<span class="toctree-toggle")',
         '<summary aria-label="Show its pages">',

@@ -29,6 +29,8 @@ TEXT = (".html", ".css", ".js", ".svg")
 class Compressed(http.server.SimpleHTTPRequestHandler):
     """Serves a folder as hosts of pages do."""
 
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self) -> None:
         place = Path(self.translate_path(self.path))
         if place.suffix not in TEXT or not place.is_file():

@@ -179,6 +179,15 @@ def test_every_page_says_what_it_is(site: Path) -> None:
     assert all(50 <= len(each) <= 170 and each[-1] == "." for each in said)
 
 
+def test_every_page_has_one_head(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    assert not [page for page in pages if "_static" in page.parts]
+    for page in pages:
+        text = page.read_text("utf-8")
+        for once in ("<title>", 'name="viewport"', 'rel="icon"'):
+            assert text.count(once) == 1, f"{page}: {once}"
+
+
 def test_nothing_points_at_another_project(site: Path) -> None:
     for page in site.rglob("*.html"):
         text = page.read_text("utf-8")
