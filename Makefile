@@ -45,7 +45,7 @@ test: env .venv/browser/done  ## lint, unit, theorem, notebook and site tests (S
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	@echo "== test: unit, theorem and site tests"
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(if $(filter 1,$(SLOW)),,-m "not slow") tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(if $(filter 1,$(SLOW)),,-m "not slow") tests
 	@echo "== test: notebooks run and print what they store"
 	$(BIN)/python -m pytest -n $(WORKERS) -c tests/nbval.ini chapters
 	@echo "== test: all passed"

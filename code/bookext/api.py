@@ -3,6 +3,7 @@
 import re
 
 from sphinx.application import Sphinx
+from sphinx.ext.autodoc.mock import _MockObject
 
 SINGLE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 MARKUP = re.compile(r"(``[^`]+``)|([*|\\]|_(?=\W|$))")
@@ -73,6 +74,9 @@ def signature(
 
 def setup(app: Sphinx) -> None:
     """Before Napoleon reads the sections."""
+    # PyTorch takes seconds to import: a mock stands for it, also in `X | Y`.
+    app.config.autodoc_mock_imports = ["torch"]
+    _MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self
     app.connect("autodoc-process-signature", signature)
     app.connect("autodoc-process-docstring", plain, priority=100)
     app.connect("autodoc-skip-member", skip)

@@ -10,6 +10,8 @@ from urllib.parse import urldefrag, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import sync_playwright
+from pypdf import PdfReader
+from pypdf.generic import Destination
 
 from bookext import browser, contents
 
@@ -23,6 +25,7 @@ NUMBER = (
     '<div style="font-size: 8px; width: 100%; text-align: center">'
     '<span class="pageNumber"></span></div>'
 )
+TRIES = 3
 MARGIN = {"top": "15mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
 
 
@@ -103,13 +106,32 @@ def print_page(page: Path, pdf: Path) -> None:
         )  # fmt: skip
 
 
-def main(toc: str, site: str, pdf: str) -> None:
-    """Print the site that was built."""
-    page = join(Path(toc), Path(site))
+def print_book(toc: Path, site: Path, pdf: Path) -> None:
+    """All pages, each in the outline, of which Chromium may lose some.
+
+    Raises:
+        SystemExit: it lost some again and again.
+    """
+    page = join(toc, site)
     try:
-        print_page(page, Path(pdf))
+        for _ in range(TRIES):
+            print_page(page, pdf)
+            if len(tops(pdf)) == len(contents.pages(toc)):
+                return
+        raise SystemExit(f"{pdf}: pages are missing in its outline; try again")
     finally:
         page.unlink()
+
+
+def tops(pdf: Path) -> list[Destination]:
+    """The entries of its outline that stand under no other."""
+    found = PdfReader(pdf).outline
+    return [each for each in found if isinstance(each, Destination)]
+
+
+def main(toc: str, site: str, pdf: str) -> None:
+    """Print the site that was built."""
+    print_book(Path(toc), Path(site), Path(pdf))
     print(pdf)
 
 

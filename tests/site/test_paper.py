@@ -3,12 +3,13 @@
 import io
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, sync_playwright
-from pypdf import PdfReader
+from pypdf import PdfReader, PdfWriter
 
 from bookext import browser, contents, paper
 
@@ -39,7 +40,7 @@ def test_links_between_pages_become_links_within(
 def whole(site: Path) -> Iterator[Path]:
     page = paper.join(TOC, site)
     yield page
-    page.unlink()
+    page.unlink(missing_ok=True)
 
 
 def test_every_link_of_the_whole_leads_somewhere(whole: Path) -> None:
@@ -63,10 +64,10 @@ needs_chromium = pytest.mark.skipif(not browser.find(), reason="no Chromium")
 
 @needs_chromium
 @pytest.mark.slow
-def test_one_file_holds_the_book(whole: Path, tmp_path: Path) -> None:
-    paper.print_page(whole, tmp_path / "book.pdf")
-    book = PdfReader(tmp_path / "book.pdf")
-    tops = [each for each in book.outline if not isinstance(each, list)]
+def test_one_file_holds_the_book(site: Path, tmp_path: Path) -> None:
+    pdf = tmp_path / "book.pdf"
+    paper.print_book(TOC, site, pdf)
+    book, tops = PdfReader(pdf), paper.tops(pdf)
     assert len(tops) == len(PAGES)
     assert [each.title for each in tops[:2]] == [
         "The log-derivative trick",
@@ -77,6 +78,31 @@ def test_one_file_holds_the_book(whole: Path, tmp_path: Path) -> None:
     for each in tops:
         start = text[book.get_destination_page_number(each)]
         assert each.title.split()[-1] in start
+
+
+@pytest.mark.parametrize("lost", [1, 3])
+def test_an_outline_with_gaps_is_printed_again(
+    lost: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first `lost` times a page is missing in it; at most three tries."""
+    whole = tmp_path / "paper.html"
+    whole.touch()
+    tried = []
+
+    def print_page(page: Path, pdf: Path) -> None:
+        tried.append(page)
+        book = PdfWriter()
+        book.add_blank_page(100, 100)
+        for name in PAGES[len(tried) <= lost :]:
+            book.add_outline_item(title=name, page_number=0)
+        book.write(pdf)
+
+    monkeypatch.setattr(paper, "join", lambda *_: whole)
+    monkeypatch.setattr(paper, "print_page", print_page)
+    with pytest.raises(SystemExit) if lost == 3 else nullcontext():
+        paper.print_book(TOC, tmp_path, tmp_path / "book.pdf")
+    assert tried == [whole] * min(lost + 1, 3)
+    assert not whole.exists()
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +122,7 @@ def test_a_page_is_printed_light_and_unfolded(
     context = chromium.new_context(color_scheme="dark")
     page = context.new_page()
     page.goto((site / f"{name}.html").as_uri(), wait_until="networkidle")
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
     page.evaluate(
         "addEventListener('beforeprint', () => { window.printed = ["
         "  document.documentElement.dataset.theme,"
