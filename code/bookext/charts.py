@@ -26,8 +26,8 @@ from bookext.assets import VEGA_LITE
 from logderiv.live import MIME
 
 SVG, PHONE = "image/svg+xml", "image/webp"
-COLUMNS = {"wide": 2, "narrow": 1}
-FORMS = {"wide": "", "narrow": "-narrow"}
+# How many columns, and how the name of the file ends.
+FORMS = {"wide": (2, ""), "narrow": (1, "-narrow")}
 RIGHTS = (
     "<!-- From the course The log-derivative trick, "
     "https://creativecommons.org/licenses/by/4.0/ -->"
@@ -83,9 +83,10 @@ class Figures:
 
 
 def _picture(app: Sphinx, spec: dict, name: str, up: str, alt: str) -> str:
-    names = {form: name + end for form, end in FORMS.items()}
-    for form, columns in COLUMNS.items():
-        drawings[names[form]] = beside.submit(
+    places = {}
+    for form, (columns, end) in FORMS.items():
+        places[form] = _place(name + end)
+        drawings[name + end] = beside.submit(
             vl_convert.vegalite_to_svg,
             spec | {"columns": columns},
             vl_version=VEGA_LITE,
@@ -95,7 +96,7 @@ def _picture(app: Sphinx, spec: dict, name: str, up: str, alt: str) -> str:
         alt=html.escape(alt),
         knobs=sum("bind" in each for each in spec["params"]),
         spec=json.dumps(spec, ensure_ascii=False).replace("</", r"<\/"),
-        **{form: _place(each) for form, each in names.items()},
+        **places,
     )
 
 
