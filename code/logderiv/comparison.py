@@ -89,7 +89,10 @@ class Comparison:
         ]
 
     def __str__(self) -> str:
-        """A line an estimator: variance * calls, against the least, verdict."""
+        """A line an estimator: variance * calls, against the least, verdict.
+
+        The reason of a refusal may take more.
+        """
         lines = [f"{'':28}{'variance × calls':>17}{'× least':>9}  right?"]
         return "\n".join(lines + [self._line(row) for row in self.rows])
 

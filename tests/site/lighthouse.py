@@ -4,7 +4,7 @@ The site is served compressed, as hosts of pages do. A line of JSON a page:
 accessibility, best practices and SEO of the worst run, the median of the
 performance on a slow phone, the largest layout shift, and how fast Lighthouse
 found this computer: a phone is simulated as four times slower than it, which
-is meant for a computer of 1500 to 2000.
+is meant for a computer of 1500 to 2000 (docs/throttling.md of Lighthouse).
 """
 
 import functools

@@ -36,11 +36,11 @@ def test_links_between_pages_become_links_within(
     assert paper.target(link, "a/b", ["a/b", "a/c", "d/e"]) == wanted
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def whole(site: Path) -> Iterator[Path]:
     page = paper.join(TOC, site)
     yield page
-    page.unlink(missing_ok=True)
+    page.unlink()
 
 
 def test_every_link_of_the_whole_leads_somewhere(whole: Path) -> None:
