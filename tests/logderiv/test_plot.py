@@ -3,10 +3,11 @@
 import base64
 import io
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from logderiv import figures
 from logderiv.figures import Panel
@@ -121,6 +122,15 @@ def test_all_forms_are_shown() -> None:
     assert wide[0] == 1400
     assert narrow[0] == 720
     assert data["image/svg+xml"].rstrip().endswith("</svg>")
+
+
+@pytest.mark.parametrize("draw", EVERY)
+def test_few_colours_show_the_same_picture(draw: Callable[[], Plot]) -> None:
+    shown = Image.open(io.BytesIO(draw()._picture("png")))
+    drawn = Image.open(io.BytesIO(draw()._file("png"))).convert("RGB")
+    assert shown.mode == "P"
+    far = ImageChops.difference(shown.convert("RGB"), drawn).getextrema()
+    assert max(most for _, most in far) <= 12
 
 
 def test_the_same_data_give_the_same_files() -> None:
