@@ -26,6 +26,8 @@ CHAPTERS = [page for page in LISTED if page.split("/")[1][0].isdigit()]
 SLOW = pytest.mark.slow
 WIDE, NARROW = 1300, 390
 BUDGET = 420_000
+SEEN = """() => [...document.querySelectorAll(".katex")].filter(
+    each => each.checkVisibility({visibilityProperty: true})).length"""
 AXE = """() => axe.run(document, {resultTypes: ["violations", "incomplete"]})"""
 
 if not CHROMIUM and not os.environ.get("CI"):
@@ -159,6 +161,26 @@ def test_a_slider_is_moved_by_keyboard(browser: Browser, address: str) -> None:
         score = 1 - 1 / (1 + 2.718281828**-2.0)
         bars = visit.page.locator(".chart").first.get_by_text(f"+{score:.2f}")
         bars.first.wait_for(timeout=5000)
+
+
+def spoken_formulas(visit: Visit) -> int:
+    """How many formulas are in what Chromium tells a screen reader."""
+    session = visit.context.new_cdp_session(visit.page)
+    nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+    told = [each["role"]["value"] for each in nodes if not each["ignored"]]
+    return told.count("MathMLMath")
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_screen_readers_are_told_every_formula_that_is_seen(
+    browser: Browser, address: str, name: str
+) -> None:
+    """Laid out as they come near, they make pages faster, and mute."""
+    with Visit(browser, f"{address}/{name}", WIDE, "light") as visit:
+        assert spoken_formulas(visit) == visit.page.evaluate(SEEN)
+        hide = ".katex-mathml {content-visibility: auto}"
+        visit.page.add_style_tag(content=hide)
+        assert spoken_formulas(visit) == 0
 
 
 @pytest.mark.parametrize("served", [True, False])
