@@ -95,9 +95,7 @@ class Box:
     def kill(self) -> None:
         """End the process, and all that it started."""
         if self.process:
-            for each in _family(self.process.pid):
-                with suppress(psutil.NoSuchProcess):
-                    each.kill()
+            _end_children(self.process.pid)
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
@@ -319,3 +317,11 @@ def _family(pid: int) -> list[psutil.Process]:
         return [first, *first.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+def _end_children(pid: int) -> None:
+    """Twice: what ends just as we look hides its children for a moment."""
+    for _ in range(2):
+        for each in _family(pid)[1:]:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
