@@ -10,10 +10,18 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+THEME = """\
+{light: "light", dark: "dark"}[localStorage.getItem("mode")] ||
+      (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");\
+"""
 REPAIRS = {
     "a page has one viewport": (
         r'(<meta name="viewport"[^>]*>)\s*<meta name="viewport"[^>]*>',
         r"\1",
+    ),
+    "a page has its colours before it is drawn, not drawn again for them": (
+        r'localStorage\.getItem\("theme"\) \|\| "auto";',
+        THEME,
     ),
     "a button that opens a part of the contents needs a name": (
         r'<summary>(?=<span class="toctree-toggle")',

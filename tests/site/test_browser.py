@@ -163,6 +163,23 @@ def test_a_slider_is_moved_by_keyboard(browser: Browser, address: str) -> None:
         bars.first.wait_for(timeout=5000)
 
 
+@pytest.mark.parametrize(
+    ("scheme", "other"), [("light", "dark"), ("dark", "light")]
+)
+def test_a_page_has_its_colours_before_scripts_come(
+    browser: Browser, address: str, scheme: str, other: str
+) -> None:
+    with browser.new_context(color_scheme=scheme) as context:
+        page = context.new_page()
+        page.route("**/scripts/*", lambda each: each.abort())
+        page.goto(f"{address}/{CHAPTERS[0]}")
+        now = "document.documentElement.dataset.theme"
+        assert page.evaluate(now) == scheme
+        page.evaluate(f"localStorage.setItem('mode', '{other}')")
+        page.reload()
+        assert page.evaluate(now) == other
+
+
 def spoken_formulas(visit: Visit) -> int:
     """How many formulas are in what Chromium tells a screen reader."""
     session = visit.context.new_cdp_session(visit.page)
