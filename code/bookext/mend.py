@@ -20,7 +20,7 @@ REPAIRS = {
         r"\1",
     ),
     "a page has its colours before it is drawn, not drawn again for them": (
-        r'localStorage\.getItem\("theme"\) \|\| "auto";',
+        r'localStorage\.getItem\("theme"\) \|\| "\w*";',
         THEME,
     ),
     "a button that opens a part of the contents needs a name": (

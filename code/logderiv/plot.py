@@ -57,7 +57,7 @@ class Plot(Figure):
             return self._file("svg", metadata={"Date": None})
 
     def _picture(self, kind: str, **options: object) -> bytes:
-        """In 256 colours, close to what was drawn: a third of the bytes."""
+        """In 256 colours, close to what was drawn, in fewer bytes."""
         buffer = io.BytesIO()
         with Image.open(io.BytesIO(self._file("png"))) as drawn:
             drawn.convert("RGB").quantize(**COLOURS).save(
