@@ -98,7 +98,8 @@ def print_page(page: Path, pdf: Path) -> None:
             executable_path=program, args=browser.FLAGS
         )
         tab = window.new_page()
-        tab.goto(page.resolve().as_uri(), wait_until="networkidle")
+        tab.goto(page.resolve().as_uri(), wait_until="load")
+        tab.wait_for_load_state("networkidle")
         tab.pdf(
             path=pdf, format="A4", margin=MARGIN, print_background=True,
             display_header_footer=True, header_template="<span></span>",

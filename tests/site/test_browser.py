@@ -69,7 +69,8 @@ class Visit:
         self.page.on("pageerror", lambda each: self.said.append(str(each)))
         self.page.on("console", self.hear)
         self.page.on("response", self.miss)
-        self.page.goto(url, wait_until="networkidle")
+        self.page.goto(url, wait_until="load")
+        self.page.wait_for_load_state("networkidle")
 
     def hear(self, message: object) -> None:
         if message.type == "error":

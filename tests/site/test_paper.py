@@ -121,7 +121,8 @@ def test_a_page_is_printed_light_and_unfolded(
 ) -> None:
     context = chromium.new_context(color_scheme="dark")
     page = context.new_page()
-    page.goto((site / f"{name}.html").as_uri(), wait_until="networkidle")
+    page.goto((site / f"{name}.html").as_uri(), wait_until="load")
+    page.wait_for_load_state("networkidle")
     page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
     page.evaluate(
         "addEventListener('beforeprint', () => { window.printed = ["
