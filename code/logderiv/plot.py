@@ -19,7 +19,7 @@ WIDE, NARROW = 7.0, 3.6  # inches: a page, a phone
 HEIGHT = {1: 2.4, 2: 1.7, 3: 1.0}  # inches of a row, by the panels in it
 LETTERS = {1: (38, 32, 22), 2: (18, 16, 14), 3: (12, 12, 12)}  # title, x, y
 TITLE = {"fontsize": 11, "fontweight": "bold"}
-SMALL = 6.5  # points
+SMALL = 7.5  # points
 COLOURS = {
     "colors": 256,
     "method": Image.Quantize.MAXCOVERAGE,
@@ -87,6 +87,9 @@ def _shrink(figure: Plot) -> None:
     figure.set_size_inches(NARROW, 0.8 * figure.get_figheight())
     for text in figure.findobj(Text):
         text.set_fontsize(SMALL)
+    for panel in figure.axes:
+        names = [each.get_text() for each in panel.get_yticklabels()]
+        panel.set_yticklabels([textwrap.fill(name, 16) for name in names])
 
 
 def _stack(figure: Plot) -> None:
