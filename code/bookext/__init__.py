@@ -2,6 +2,7 @@
 
 api         the docstrings of the modules
 assets      style, scripts and fonts, all from the site itself
+styles      one style sheet, of the rules that pages use
 icons       of the font of icons, those that are shown
 images      say their size, and come after the text
 formulas    equations, drawn by KaTeX
@@ -30,6 +31,7 @@ from bookext import (
     images,
     mend,
     repository,
+    styles,
 )
 
 
@@ -53,7 +55,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("build-finished", repository.list_pages)
     app.connect("build-finished", mend.mend)
     app.connect("build-finished", images.postpone)
-    app.connect("build-finished", icons.keep_used)
-    app.connect("build-finished", assets.tidy)
-    app.connect("build-finished", downloads.publish)
+    # Before these the theme writes the last of its sheets.
+    app.connect("build-finished", styles.unite, priority=900)
+    app.connect("build-finished", icons.keep_used, priority=900)
+    app.connect("build-finished", assets.tidy, priority=900)
+    app.connect("build-finished", downloads.publish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

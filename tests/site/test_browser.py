@@ -201,6 +201,17 @@ def test_screen_readers_are_told_every_formula_that_is_seen(
         assert spoken_formulas(visit) == 0
 
 
+def test_what_scripts_add_has_its_style(browser: Browser, address: str) -> None:
+    """The arrow of a hint is above it; a script puts its class together."""
+    with Visit(browser, f"{address}/{CHAPTERS[0]}", WIDE, "light") as visit:
+        visit.page.get_by_label("Color mode").hover()
+        arrow = visit.page.locator(".tooltip .tooltip-arrow")
+        arrow.wait_for(state="attached", timeout=5000)
+        box = arrow.bounding_box()
+        hint = visit.page.locator(".tooltip .tooltip-inner").bounding_box()
+        assert box["y"] + box["height"] <= hint["y"] + 1
+
+
 @pytest.mark.parametrize("served", [True, False])
 def test_search_finds(
     browser: Browser, address: str, site: Path, served: bool

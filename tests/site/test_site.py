@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
+from fontTools.ttLib import TTFont
 
 from bookext import contents
 from coursework.master import masters
@@ -186,6 +187,45 @@ def test_every_page_has_one_head(site: Path) -> None:
         text = page.read_text("utf-8")
         for once in ("<title>", 'name="viewport"', 'rel="icon"'):
             assert text.count(once) == 1, f"{page}: {once}"
+
+
+SHEET = re.compile(r'<link rel="stylesheet" href="([^"?]+)\?v=\w{8}">')
+
+
+def test_every_page_loads_one_style_sheet(site: Path) -> None:
+    """And no other is published."""
+    [sheet] = site.rglob("*.css")
+    for page in site.rglob("*.html"):
+        text = page.read_text("utf-8")
+        found = [(page.parent / each).resolve() for each in SHEET.findall(text)]
+        assert found == ([] if 'http-equiv="refresh"' in text else [sheet])
+        assert text.count("stylesheet") == len(found), page
+
+
+def test_the_style_sheet_has_what_pages_show_and_not_much_more(
+    site: Path,
+) -> None:
+    """Of the page, of scripts, of the dark mode that the theme adds last."""
+    text = (site / "_static/all.css").read_text("utf-8")
+    for name in (".admonition-title", ".toggle-hidden", ".bs-tooltip-auto"):
+        assert name in text
+    assert re.search(r"\[data-theme=.?dark.?\] \.highlight \.k\b", text)
+    assert not re.search(r"\.(accordion|sd-card-cols-7)\b", text)
+    files = re.findall(r'url\("?(\.[^")]+)"?\)', text)
+    assert len(files) > 20
+    for file in files:
+        # Browsers take the first form of a font; of icons the other is gone.
+        assert file.endswith(".ttf") or (site / "_static" / file).is_file()
+
+
+def test_fonts_have_every_icon_and_few_more(site: Path) -> None:
+    text = (site / "_static/all.css").read_text("utf-8")
+    wanted = {int(code, 16) for code in re.findall(r'"\\(f[0-9a-f]{3})"', text)}
+    fonts = (site / "_static/vendor").rglob("*.woff2")
+    drawn = {code for font in fonts for code in TTFont(font).getBestCmap()}
+    assert len(wanted) > 10
+    assert wanted <= drawn
+    assert len(drawn) < 50
 
 
 def test_nothing_points_at_another_project(site: Path) -> None:
