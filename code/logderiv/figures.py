@@ -247,7 +247,7 @@ def moving_edge(theta: float, change: float) -> Plot:
         **arrow,
     )
     axes.set(xlabel="x", ylabel="density", xlim=(-0.15, last))
-    axes.legend(loc="lower right")
+    axes.legend(loc="center right")
     _title(figure, "When the edge moves, the score misses what the edge gains")
     return figure
 

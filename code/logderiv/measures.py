@@ -50,14 +50,14 @@ class Split:
 def weak_derivative(dist: Family) -> list[Split]:
     """dp/dtheta_j = constant * (p_plus - p_minus), for every parameter j.
 
-    | parameter    | constant             | plus         | minus             |
-    |--------------|----------------------|--------------|-------------------|
-    | logit        | p(1) p(0)            | 1            | 0                 |
-    | logits[j]    | p_j (1 - p_j)        | j            | p without j       |
-    | Gaussian mean| 1 / (std sqrt(2 pi)) | mean + std R | mean - std R      |
-    | Gaussian std | 1 / std              | mean + std M | mean + std M U    |
-    | Poisson rate | 1                    | x + 1        | x                 |
-    | Exponential  | 1 / rate             | E / rate     | (E + E') / rate   |
+    | parameter     | constant             | plus         | minus           |
+    |---------------|----------------------|--------------|-----------------|
+    | logit         | p(1) p(0)            | 1            | 0               |
+    | logits[j]     | p_j (1 - p_j)        | j            | p without j     |
+    | Gaussian mean | 1 / (std sqrt(2 pi)) | mean + std R | mean - std R    |
+    | Gaussian std  | 1 / std              | mean + std M | mean + std M U  |
+    | Poisson rate  | 1                    | x + 1        | x               |
+    | Exponential   | 1 / rate             | E / rate     | (E + E') / rate |
 
     R is Rayleigh, M is Maxwell with a random sign, U uniform on [0, 1), so
     that M U is standard normal; E and E' are standard exponential. What

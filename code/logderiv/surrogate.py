@@ -24,7 +24,7 @@ def surrogate(log_prob: Tensor, weight: Tensor) -> Tensor:
         log_prob: (n,) or (n, T), sample or episode first.
         weight: the same shape; no gradient flows through it.
     Returns:
-        A scalar: the sum of all entries / n, never / (n T).
+        A scalar, the sum of all entries / n, never / (n T).
     Raises:
         TypeError: not real floating-point tensors.
         ValueError: shapes that differ, are empty, or have no sample axis;
