@@ -201,6 +201,7 @@ LOG = {
     "scale": alt.Scale(type="log", domain=[0.01, 10_000]),
     "axis": tens(-2, 4),
 }
+TWO_LINES = alt.Axis(labelExpr="split(datum.label, ', ')")
 
 
 def contest() -> Live:
@@ -244,7 +245,7 @@ def _here() -> alt.LayerChart:
         ESTIMATORS, v=_variance_at("d"), shown="format(datum.v, '.3~g')"
     ).encode(
         x=alt.X("v:Q", title="variance at this d", **LOG),
-        y=alt.Y("estimator:N", title=None, sort=NAMES),
+        y=alt.Y("estimator:N", title=None, sort=NAMES, axis=TWO_LINES),
     )
     color = ESTIMATOR_COLOR.legend(None)
     dots = here.mark_point(**DOT, size=90).encode(color=color)
