@@ -205,10 +205,10 @@ def test_what_scripts_add_has_its_style(browser: Browser, address: str) -> None:
     """The arrow of a hint is above it; a script puts its class together."""
     with Visit(browser, f"{address}/{CHAPTERS[0]}", WIDE, "light") as visit:
         visit.page.get_by_label("Color mode").hover()
-        arrow = visit.page.locator(".tooltip .tooltip-arrow")
-        arrow.wait_for(state="attached", timeout=5000)
-        box = arrow.bounding_box()
-        hint = visit.page.locator(".tooltip .tooltip-inner").bounding_box()
+        placed = visit.page.locator(".tooltip.show[data-popper-placement]")
+        placed.wait_for(timeout=5000)
+        box = placed.locator(".tooltip-arrow").bounding_box()
+        hint = placed.locator(".tooltip-inner").bounding_box()
         assert box["y"] + box["height"] <= hint["y"] + 1
 
 
