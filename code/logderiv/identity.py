@@ -14,17 +14,18 @@ from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, gammaln, log_softmax, pdtr, xlogy
+from scipy.special import expit, gammaln, log_softmax, xlogy
+from scipy.stats.sampling import DiscreteAliasUrn
 
 from logderiv import checks
-from logderiv.alias import AliasTable
 from logderiv.checks import Floats
 
 # From weights (m, n) to their sums, (m,), and weights @ score above
 # weights @ score^2, (2, m, p).
 ScoreSums = Callable[[Floats], tuple[Floats, Floats]]
 
-LARGEST_SAMPLED, LARGEST_TABULATED = 1e15, 1e10
+# From 2e13 on the variance of NumPy's Poisson draws is wrong (numpy#31986).
+LARGEST_SAMPLED, LARGEST_TABULATED = 5e12, 1e10
 LEAST_SPREAD = 1e-12
 
 
@@ -183,15 +184,16 @@ class Categorical(Family):
         return p
 
     @cached_property
-    def _table(self) -> AliasTable:
-        return AliasTable(self.probabilities)
+    def _urn(self) -> DiscreteAliasUrn:
+        return DiscreteAliasUrn(self.probabilities.copy())
 
     def _support(self, x: np.ndarray) -> np.ndarray:
         return (x >= 0) & (x < len(self.logits)) & (x == np.floor(x))
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """n independent draws, integers 0 to K - 1, shape (n,)."""
-        return self._table.draw(checks.whole("n", n, 1), checks.generator(rng))
+        n, rng = checks.whole("n", n, 1), checks.generator(rng)
+        return self._urn.rvs(n, random_state=rng).astype(np.int64)
 
     def noise(self, n: int, rng: np.random.Generator) -> Floats:
         """Uniform, shape (n,)."""
@@ -408,7 +410,7 @@ class Poisson(Family):
     Fisher information = 1 / rate
 
     Args:
-        rate: a real number from 1e-150 to 1e150, the mean; up to 1e15 for
+        rate: a real number from 1e-150 to 1e150, the mean; up to 5e12 for
             ``sample`` and 1e10 for ``transform``.
     Raises:
         TypeError, ValueError: rate is not a finite number > 0.
@@ -447,7 +449,8 @@ class Poisson(Family):
         self._check_rate(LARGEST_TABULATED)
         reach = 12 * np.sqrt(self.rate) + 60
         first = max(0, int(self.rate - reach))
-        return first, pdtr(np.arange(first, int(self.rate + reach)), self.rate)
+        p = np.exp(self.log_prob(np.arange(first, int(self.rate + reach))))
+        return first, np.cumsum(p / p.sum())
 
     def _support(self, x: np.ndarray) -> np.ndarray:
         return (x >= 0) & (x == np.floor(x)) & np.isfinite(x)

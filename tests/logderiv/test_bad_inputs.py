@@ -716,7 +716,7 @@ for name in ("expectation", "gradient"):
 bad(["score_check"], "dist", STRANGERS + CLASSES)
 bad(["pathwise of Gaussian"], "dist", [Bernoulli(0.5), Poisson(2.5)])
 bad(["pathwise of Gaussian"], "dist", [HEADS["Categorical"]])
-FAST = [Bad(Poisson(rate), f"got {rate}") for rate in (2e15, 1e18, 1e150)]
+FAST = [Bad(Poisson(rate), f"got {rate}") for rate in (1e13, 1e18, 1e150)]
 bad(["score_function of Poisson", "score_check"], "dist", FAST)
 bad(["measure_valued of Poisson"], "dist", FAST)
 bad(
