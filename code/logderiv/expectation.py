@@ -36,14 +36,18 @@ from logderiv.trajectories import (
 TOLERANCE = 1e-11
 LARGEST_RATE = 1_000_000
 MOST_TRAJECTORIES = 1_000_000
+# A jump that falls next to the end of a panel lies between the points that
+# are looked at. It does so in one of these ways to cut the line, not in two.
+PANELS = (300, 307, 311, 313)
 
 
 def expectation(f: Payoff, dist: Family) -> float:
     """E[f(x)] = sum_x p(x) f(x), or the integral of p(x) f(x).
 
     Requires: a family of one dimension; E|f| < infinity; where x is
-    continuous, f finite out to 37 std (700 / rate), and no spike in f
-    narrower than about a thousandth of that std.
+    continuous, f finite out to 37 std (700 / rate), and no spike or gap in f
+    narrower than a hundredth of std (of 1 / rate): it may fall between the
+    points that are looked at, and nothing would tell. Jumps are welcome.
 
     Args:
         f: maps samples (n, ...) to payoffs (n,).
@@ -55,7 +59,7 @@ def expectation(f: Payoff, dist: Family) -> float:
         ValueError: f returns a wrong shape or NaN; the family has more
             dimensions; the quadrature cannot keep its promise.
     """
-    return float(_average(lambda x: checks.payoff(f, x)[:, None], dist)[0])
+    return float(average(lambda x: checks.payoff(f, x)[:, None], dist)[0])
 
 
 def gradient(f: Payoff, dist: Family) -> Floats:
@@ -72,13 +76,11 @@ def gradient(f: Payoff, dist: Family) -> Floats:
     Raises:
         ValueError: as `expectation`.
     """
-    return _average(
-        lambda x: checks.payoff(f, x)[:, None] * dist.score(x), dist
-    )
+    return average(lambda x: checks.payoff(f, x)[:, None] * dist.score(x), dist)
 
 
-def _average(g: Callable[[np.ndarray], Floats], dist: Family) -> Floats:
-    """E[g(x)] for g: (n, ...) -> (n, m), shape (m,)."""
+def average(g: Callable[[np.ndarray], Floats], dist: Family) -> Floats:
+    """E[g(x)] for g: (n, ...) -> (n, m), shape (m,); else as `expectation`."""
     if isinstance(dist, Gaussian | Exponential):
         return _integral(g, dist)
     x = _outcomes(dist)
@@ -113,55 +115,74 @@ def _outcomes(dist: Family) -> np.ndarray:
     raise TypeError(f"dist must be a family of logderiv.identity, got {dist!r}")
 
 
-def _knots(dist: Gaussian | Exponential) -> Floats:
+def _knots(dist: Gaussian | Exponential, panels: int) -> Floats:
     """Points that cut the real line into panels, dense where p is large."""
     if isinstance(dist, Exponential):
-        near, far = np.linspace(0, 30, 301), np.geomspace(30, 700, 33)[1:]
+        near = np.linspace(0, 30, panels + 1)
         near = np.concatenate([[0], np.geomspace(1e-6, 0.1, 17), near[2:]])
-        return np.concatenate([near, far]) / dist.rate
+        return np.concatenate([near, np.geomspace(30, 700, 33)[1:]]) / dist.rate
     if np.size(dist.mean) > 1:
         raise ValueError(
             "exact quadrature is for one dimension, "
             f"got a Gaussian with mean {dist.mean}"
         )
     tail = np.linspace(12, 37, 26)[1:]
-    z = np.concatenate([-tail[::-1], np.linspace(-12, 12, 301), tail])
+    middle = np.linspace(-12, 12, panels + 1)
+    z = np.concatenate([-tail[::-1], middle, tail])
     return np.squeeze(dist.mean) + np.squeeze(dist.std) * z
 
 
 def _integral(
     g: Callable[[np.ndarray], Floats], dist: Gaussian | Exponential
 ) -> Floats:
-    """The integral of p(x) g(x), or an error that says how far it got.
-
-    The line is cut into panels and folded: one adaptive quadrature, over
-    [0, 1], of the sum of all panels at the same relative place.
-    """
-    knots = _knots(dist)
-    start, width = knots[:-1], np.diff(knots)
+    """The integral of p(x) g(x), on which two ways to cut the line agree."""
     event = np.shape(dist.mean) if isinstance(dist, Gaussian) else ()
 
     def integrand(x: Floats) -> Floats:
         x = np.reshape(x, (-1, *event))
         return np.exp(dist.log_prob(x))[:, None] * g(x)
 
+    knots = _knots(dist, PANELS[0])
     scale = _scale(integrand, dist, knots)
     tails = knots[[0, -1]] if isinstance(dist, Gaussian) else knots[-1:]
     left_out = np.abs(integrand(tails)).max() * np.ptp(knots)
-    total, error = quad_vec(
+    totals: list[Floats] = []
+    for panels in PANELS:
+        total, error = _quadrature(integrand, _knots(dist, panels), scale)
+        _check_error(error + left_out, scale)
+        off = min((np.abs(total - t).max() for t in totals), default=np.inf)
+        if off <= 10 * TOLERANCE * scale:
+            break
+        totals.append(total)
+    _check_error(off, scale)
+    return total
+
+
+def _quadrature(
+    integrand: Callable[[Floats], Floats], knots: Floats, scale: float
+) -> tuple[Floats, float]:
+    """The integral and its error: one adaptive quadrature, over [0, 1], of the
+    sum of all panels at the same relative place.
+    """
+    start, width = knots[:-1], np.diff(knots)
+    return quad_vec(
         lambda place: width @ integrand(start + place * width),
         0.0,
         1.0,
         epsabs=TOLERANCE * scale,
         epsrel=0,
         norm="max",
+        limit=3000,
     )
-    if not error + left_out <= 10 * TOLERANCE * scale:
+
+
+def _check_error(error: float, scale: float) -> None:
+    """Refuse an integral that is not known well enough."""
+    if not error <= 10 * TOLERANCE * scale:
         raise ValueError(
-            f"the integral is known only to {error + left_out:.1e} where "
+            f"the integral is known only to {error:.1e} where "
             f"{10 * TOLERANCE * scale:.1e} was wanted: does E|f| exist?"
         )
-    return total
 
 
 def _scale(

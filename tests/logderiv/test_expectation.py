@@ -244,6 +244,31 @@ def test_huge_payoffs_are_integrated_to_their_own_scale() -> None:
     assert abs(value / 2e300 - 1) < 1e-10
 
 
+JUMPS = [1.4506256841711425, -0.58501021137611, 0.43999630566672554]
+JUMPS += [-0.42001882859302153, -1.1600430546667686, -2.720086572276677]
+JUMPS += [0.0, 0.08, 0.3, 1.7, 4.0]
+
+
+@pytest.mark.parametrize("at", JUMPS)
+def test_a_jump_may_be_anywhere(at: float) -> None:
+    """At the first six, one way to cut the line is off by up to 1e-5."""
+    got = expectation(lambda x: x > at, Gaussian(0.0, 1.0))
+    assert abs(got - stats.norm.sf(at)) < 1e-10
+
+
+@pytest.mark.parametrize("at", [0.3250492444639619, 1.3194091331296565, 2.0])
+def test_a_jump_may_be_anywhere_in_an_exponential(at: float) -> None:
+    got = expectation(lambda x: x > at, Exponential(1.0))
+    assert abs(got - np.exp(-at)) < 1e-10
+
+
+@pytest.mark.parametrize("at", [-1.3, -0.04, 0.003, 0.77, 2.5])
+def test_a_box_of_a_hundredth_of_the_spread_is_seen(at: float) -> None:
+    box = expectation(lambda x: (x > at) & (x < at + 0.01), Gaussian(0.0, 1.0))
+    exact = stats.norm.cdf(at + 0.01) - stats.norm.cdf(at)
+    assert abs(box - exact) < 1e-10
+
+
 def quiet(f: Payoff) -> Payoff:
     def without_warnings(x: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
