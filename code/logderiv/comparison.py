@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from logderiv import checks
 from logderiv.checks import Floats, Payoff
 from logderiv.estimate import Estimate
-from logderiv.expectation import expectation, gradient
-from logderiv.identity import Family
+from logderiv.expectation import average, expectation, gradient
+from logderiv.identity import Exponential, Family, Gaussian
 from logderiv.sampling import (
     finite_difference,
     measure_valued,
@@ -22,6 +22,10 @@ from logderiv.sampling import (
 
 # A right estimate is this far off less often than twice in 1e9.
 MOST_ERRORS = 6.0
+# The variance of n terms is known to sqrt(kurtosis / n): to a tenth from here.
+SAMPLES_A_KURTOSIS = 100
+
+Terms = Callable[[np.ndarray], Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,18 +37,32 @@ class Row:
         estimate: what it gave, None if it refused.
         note: the reason of a refusal, or "".
         errors: the largest |gradient - exact| in standard errors; inf where
-            a wrong estimate has no error bar at all.
+            there is no error bar.
+        finite: whether the variance of a term is known to be finite.
+        wrong: whether a column is too far off, and n samples are enough to
+            know its error bar.
     """
 
     name: str
     estimate: Estimate | None
     note: str = ""
     errors: float = np.nan
+    finite: bool = True
+    wrong: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """Is it the exact gradient? "yes", "no", "not confirmed", "refused"."""
+        if self.estimate is None:
+            return "refused"
+        if self.finite and self.errors <= MOST_ERRORS:
+            return "yes"
+        return "no" if self.finite and self.wrong else "not confirmed"
 
     @property
     def right(self) -> bool:
         """Whether there is an estimate that agrees with the exact gradient."""
-        return self.estimate is not None and self.errors <= MOST_ERRORS
+        return self.verdict == "yes"
 
     @property
     def price(self) -> float:
@@ -103,10 +121,16 @@ class Comparison:
         start = f"{row.name:28}{row.price:17.3g}"
         if row.right:
             return f"{start}{two_digits(self.ratio(row)):>9}  yes"
-        verdict = f"no, off by {row.errors:.0f} standard errors"
-        if np.isinf(row.errors):
-            verdict = "no, and its standard error is 0"
-        return f"{start}{'':9}  {verdict}"
+        return f"{start}{'':9}  {row.verdict}, {_reason(row)}"
+
+
+def _reason(row: Row) -> str:
+    """What speaks against an estimate that is not right."""
+    if not row.finite:
+        return "infinite variance"
+    if np.isinf(row.errors):
+        return "its standard error is 0"
+    return f"off by {row.errors:.0f} standard errors"
 
 
 def compare(
@@ -120,7 +144,10 @@ def compare(
     """Every estimator of grad E[f(x)], against the exact gradient.
 
     Estimators are compared by variance * calls of f: their variance at the
-    same number of calls, and only among those that are right.
+    same number of calls, and only among those that are right. That needs
+    error bars that can be trusted. So none is judged whose variance is
+    infinite, and none is called wrong if n samples need not have seen what
+    makes up its variance: "not confirmed".
 
     Requires: a family and payoff that `logderiv.expectation.gradient` takes.
 
@@ -143,12 +170,65 @@ def compare(
     if derivative is not None:
         checks.function("derivative", derivative)
     every = _estimators(f, dist, n, rng, step, derivative)
-    scale = expectation(
-        lambda x: np.abs(checks.payoff(f, x)[:, None] * dist.score(x)).max(1),
-        dist,
+    scores = _scores(f, dist)
+    scale = average(lambda x: np.abs(scores(x)).max(1, keepdims=True), dist)
+    known = _kurtoses(f, dist, derivative)
+    rows = (
+        _row(name, run, exact, 1e-9 * scale, known.get(name, known["pairs"]))
+        for name, run in every
     )
-    rows = (_row(name, run, exact, 1e-9 * scale) for name, run in every)
     return Comparison(exact, tuple(rows))
+
+
+def _scores(f: Payoff, dist: Family, baseline: float = 0.0) -> Terms:
+    """(f - baseline) * score."""
+    return lambda x: (checks.payoff(f, x) - baseline)[:, None] * dist.score(x)
+
+
+def _kurtoses(
+    f: Payoff,
+    dist: Family,
+    derivative: Callable[[np.ndarray], ArrayLike] | None,
+) -> dict[str, Floats]:
+    """Of the terms, by the name of the estimator; "pairs" is for the others.
+
+    Differences of payoffs are as rough as centred payoffs, a rare one is as
+    rare. But where those do not vary, a pair may.
+    """
+    centred = _kurtosis(_scores(f, dist, expectation(f, dist)), dist)
+    known = {
+        "score function": _kurtosis(_scores(f, dist), dist),
+        "  leave-one-out baseline": centred,
+        "  optimal baseline": centred,
+        "pairs": np.where(centred == 0, 1.0, centred),
+    }
+    if derivative is not None and isinstance(dist, Gaussian | Exponential):
+        known["pathwise"] = _kurtosis(
+            lambda x: dist.path(x, np.asarray(derivative(x))), dist
+        )
+    return known
+
+
+def _kurtosis(terms: Terms, dist: Family) -> Floats:
+    """E[term^4] / E[term^2]^2, (p,).
+
+    0 where a term does not vary, inf where E[term^4] is not known to be
+    finite, nan where E[term^2] is not.
+    """
+
+    def moment(power: int, otherwise: float) -> Floats:
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return average(lambda x: terms(x) ** power, dist)
+        except (TypeError, ValueError):
+            return np.full(len(dist.parameters), otherwise)
+
+    second, fourth = moment(2, np.nan), moment(4, np.inf)
+    varies = second > (1 + 1e-9) * moment(1, 0.0) ** 2
+    ratio = np.divide(
+        fourth, second**2, out=np.zeros_like(second), where=varies
+    )
+    return np.where(np.isnan(second), np.nan, ratio)
 
 
 def _estimators(
@@ -179,7 +259,11 @@ def _estimators(
 
 
 def _row(
-    name: str, run: Callable[[], Estimate], exact: Floats, rounding: float
+    name: str,
+    run: Callable[[], Estimate],
+    exact: Floats,
+    rounding: Floats,
+    kurtosis: Floats,
 ) -> Row:
     try:
         estimate = run()
@@ -188,13 +272,25 @@ def _row(
     off = np.abs(estimate.gradient - exact)
     off[off <= rounding] = 0.0
     noise = estimate.standard_error
-    wrong = np.where(off > 0, np.inf, 0.0)
-    errors = np.divide(off, noise, out=wrong, where=noise > 0)
-    return Row(name, estimate, errors=float(errors.max()))
+    errors = np.where(off > 0, np.inf, 0.0)
+    np.divide(off, noise, out=errors, where=noise > 0)
+    # No noise where there should be some: what matters may not have come up.
+    seen = (kurtosis * SAMPLES_A_KURTOSIS <= estimate.n) & (
+        (noise > 0) | (kurtosis == 0)
+    )
+    return Row(
+        name,
+        estimate,
+        errors=float(errors.max()),
+        finite=not np.isnan(kurtosis).any(),
+        wrong=bool((seen & (errors > MOST_ERRORS)).any()),
+    )
 
 
 def two_digits(ratio: float) -> str:
     """A ratio >= 1 with the two digits that a sample can tell."""
     if ratio < 10 or np.isinf(ratio):
         return f"{ratio:.1f}"
+    if ratio > 1e7:
+        return f"{ratio:.0e}"
     return f"{float(f'{ratio:.2g}'):,.0f}"
