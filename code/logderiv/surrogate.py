@@ -17,7 +17,8 @@ def surrogate(log_prob: Tensor, weight: Tensor) -> Tensor:
     each times its share of the samples, and ``backward`` adds them up.
 
     Requires: samples drawn at the current theta; n independent ones along
-    the first axis. A step that is not real has weight 0 and a finite
+    the first axis; no theta in the payoff, whose own gradient is lost where
+    the weight is detached. A step that is not real has weight 0 and a finite
     log_prob.
 
     Args:
@@ -45,7 +46,8 @@ def dice(log_prob: Tensor, weight: Tensor) -> Tensor:
     rewards-to-go or the return at every step, less baselines that have not
     seen the action of their step.
 
-    Requires: as `surrogate`.
+    Requires: as `surrogate`. Discounted rewards-to-go stand for the rewards
+    discount^t r_t only after a factor discount^t for step t.
 
     Args:
         log_prob: (n,) or (n, T), sample or episode first.
@@ -106,7 +108,9 @@ def score_matrix(
 ) -> Tensor:
     """grad log policy(action_i | observation_i), a row for each i.
 
-    Requires: logits of a row that depend on this row's observation alone.
+    Requires: logits of a row that depend on this row's observation alone. A
+    few rows are tried without the others; what moves their logits by less
+    than 1e-3 is not noticed.
 
     Args:
         policy: maps observations (n, ...) to logits (n, K).

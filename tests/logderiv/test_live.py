@@ -213,7 +213,8 @@ def check_credit(spec: dict) -> None:
     for gamma, step in ((1.0, 1), (0.5, 2)):
         powers = gamma ** np.arange(4)
         wanted = {
-            "reward-to-go": rewards_to_go(REWARDS[None], mask, gamma)[0],
+            "reward-to-go": powers
+            * rewards_to_go(REWARDS[None], mask, gamma)[0],
             "full return": full_return((REWARDS * powers)[None], mask)[0],
             "no sum (wrong)": REWARDS * powers,
         }

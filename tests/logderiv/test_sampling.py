@@ -513,6 +513,17 @@ RIGHT: list[tuple[Payoff, Family, Payoff]] = [
         Gaussian(1.0, 1e-6),
         lambda x: 1e6 * np.cos(1e6 * x),
     ),
+    (
+        lambda x: np.cos(1e6 * x),
+        Gaussian(1.0, 1.0),
+        lambda x: -1e6 * np.sin(1e6 * x),
+    ),
+    (
+        lambda x: 1e3 + np.sin(3e4 * x),
+        Exponential(2.0),
+        lambda x: 3e4 * np.cos(3e4 * x),
+    ),
+    (lambda x: x**200, Gaussian(1.0, 0.01), lambda x: 200 * x**199),
     (np.log, Exponential(1e6), lambda x: 1 / x),
     (np.sqrt, Exponential(1e4), lambda x: 0.5 / np.sqrt(x)),
 ]
@@ -531,6 +542,17 @@ WRONG: list[tuple[Payoff, Family, Payoff]] = [
     (lambda x: x**2, Gaussian(1.0, 1.0), lambda x: x**2),
     (lambda x: 1e-4 * x, Gaussian(1.0, 1.0), lambda x: np.full(len(x), -1e-4)),
     (np.sin, Exponential(1.0), np.sin),
+    (
+        lambda x: np.cos(1e6 * x),
+        Gaussian(1.0, 1.0),
+        lambda x: 1e6 * np.sin(1e6 * x),
+    ),
+    (
+        lambda x: np.cos(1e6 * x),
+        Gaussian(1.0, 1.0),
+        lambda x: -1.01e6 * np.sin(1e6 * x),
+    ),
+    (lambda x: 1e9 + x, Gaussian(1.0, 1.0), lambda x: np.full(len(x), 1e3)),
     (
         lambda x: x[:, 0] ** 2 + 3 * x[:, 1],
         Gaussian([1.0, 1.0], [1.0, 1.0]),
@@ -731,6 +753,28 @@ def test_score_check_sounds_the_alarm_at_a_moving_support() -> None:
 def test_score_check_rejects_a_shifted_score(dist: Family) -> None:
     assert not score_check(Bent(dist, lambda s: s + 0.1), rng()).passed
     assert not score_check(Bent(dist, np.abs), rng()).passed
+
+
+class RareCoin:
+    """p(1) = 1e-6, the score in p itself: 1 / p for 1, which never comes."""
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return (rng.random(n) < 1e-6).astype(int)
+
+    def score(self, x: np.ndarray) -> np.ndarray:
+        return np.where(x == 1, 1e6, -1 / (1 - 1e-6))[:, None]
+
+
+class KnownCoin(RareCoin):
+    def fisher(self) -> np.ndarray:
+        return np.array([[1 / (1e-6 * (1 - 1e-6))]])
+
+
+def test_a_ring_is_no_proof_where_something_rare_was_not_seen() -> None:
+    found = score_check(RareCoin(), rng(), n=10_000)
+    assert found.standard_error == 0
+    assert not found.passed
+    assert score_check(KnownCoin(), rng(), n=10_000).passed
 
 
 @pytest.mark.parametrize("column", [0, 1])

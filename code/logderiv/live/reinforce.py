@@ -10,7 +10,7 @@ from logderiv.live.parts import UPRIGHT, Live, choice, colors, knob, rows
 from logderiv.palette import BLUE, GREY, RED
 
 WEIGHTS = {
-    "reward-to-go": "datum.u >= datum.t ? pow(gamma, datum.u - datum.t) : 0",
+    "reward-to-go": "datum.u >= datum.t ? pow(gamma, datum.u) : 0",
     "full return": "pow(gamma, datum.u)",
     "no sum (wrong)": "datum.u == datum.t ? pow(gamma, datum.u) : 0",
 }
@@ -20,8 +20,9 @@ AT_STEP = "datum.t == step"
 def credit(rewards: ArrayLike) -> Live:
     """Which rewards an action is given credit for, and its weight.
 
-    Shows: the weight of step t, Σ_u c(t, u) r_u, with c(t, u) = γ^(u − t) for
-    u ≥ t (reward-to-go), γ^u (full return), or γ^t for u = t alone (wrong).
+    Shows: the weight of step t in the gradient of E[Σ_u γ^u r_u], which is
+    Σ_u c(t, u) r_u with c(t, u) = γ^u for u ≥ t (γ^t times the reward-to-go),
+    for all u (full return), or for u = t alone (wrong).
     """
     r = np.asarray(rewards, float)
     parts = _parts(r)

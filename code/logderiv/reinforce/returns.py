@@ -15,6 +15,10 @@ def rewards_to_go(
 ) -> Floats:
     """G_t = sum_{u >= t} discount^(u - t) r_u, the return from t on.
 
+    As weights they give the gradient of E[sum_t discount^t r_t] only after a
+    factor discount^t for step t. Without it, and discount < 1, they are in
+    general the gradient of nothing.
+
     Args:
         rewards: (episode, time).
         mask: (episode, time), True on real steps; each row real steps
