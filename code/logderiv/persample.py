@@ -273,7 +273,8 @@ def _alone(
     must not move.
     """
     last = len(logits) - 1
-    rows = torch.linspace(last, 0, max(1, min(4, last))).long()
+    count = max(1, min(4, last))
+    rows = torch.linspace(last, 0, count, device=logits.device).long()
     few = _logits(policy, observations[rows])
     among = logits[rows]
     if few.shape != among.shape or not (
@@ -357,8 +358,10 @@ def _tensor(name: str, value: ArrayLike) -> Tensor:
             f"{name} is a masked array of shape {value.shape}, "
             "its mask would be lost"
         )
+    if isinstance(value, Tensor):
+        return value
     try:
-        return torch.as_tensor(value)
+        return torch.as_tensor(value, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(
             f"{name} must be a tensor or an array, got {value!r:.80}"

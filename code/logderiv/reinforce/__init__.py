@@ -13,6 +13,7 @@ Files, from the command down:
     episodes, returns         whole episodes; what they are worth
     checkpoint, files         what survives
     policies                  networks, and how they act
+    door                      what environments hand in, checked
 """
 
 from logderiv.reinforce.episodes import Rollouts, make_envs, rollouts

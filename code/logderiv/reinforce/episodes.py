@@ -12,7 +12,10 @@ from torch import Tensor, nn
 
 from logderiv import checks
 from logderiv.checks import Floats
+from logderiv.reinforce.door import Door, check_spaces, features, name_of
 from logderiv.reinforce.policies import actor
+
+MOST_STEPS = 10_000
 
 
 class Rollouts(NamedTuple):
@@ -38,20 +41,25 @@ class InTurns(SyncVectorEnv):
         super().__init__(makers, autoreset_mode=AutoresetMode.DISABLED)
         self.spec = self.envs[0].spec
 
-    def reset(self, **how: object) -> tuple[np.ndarray, dict]:
-        self.seen, info = super().reset(**how)
+    def reset(self, *, seed: int, **how: object) -> tuple[np.ndarray, dict]:
+        """Row k starts from seed + k."""
+        self.door = Door(self.single_observation_space, name_of(self))
+        self.seen = [
+            self.door.first(env.reset(seed=seed + row, **how))
+            for row, env in enumerate(self.envs)
+        ]
         self.done = np.zeros(self.num_envs, dtype=bool)
-        return self.seen.copy(), info
+        return np.stack(self.seen), {}
 
     def step(self, actions: np.ndarray) -> tuple:
         """As any vector environment; of rows at rest, reward 0 and no end."""
         rewards = np.zeros(self.num_envs)
         ended, cut = np.zeros((2, self.num_envs), dtype=bool)
         for row in np.flatnonzero(~self.done):
-            step = self.envs[row].step(actions[row])
-            self.seen[row], rewards[row], ended[row], cut[row], _ = step
+            step = self.door.step(self.envs[row].step(actions[row]))
+            self.seen[row], rewards[row], ended[row], cut[row] = step
         self.done |= ended | cut
-        return self.seen.copy(), rewards, ended, cut, {}
+        return np.stack(self.seen), rewards, ended, cut, {}
 
 
 def make_envs(env_id: str, rows: int) -> VectorEnv:
@@ -73,24 +81,11 @@ def make_envs(env_id: str, rows: int) -> VectorEnv:
     else:
         envs = InTurns([lambda: gym.make(env_id)] * rows)
     try:
-        _check_spaces(envs, env_id)
+        check_spaces(envs, env_id)
     except TypeError:
         envs.close()
         raise
     return envs
-
-
-def _check_spaces(envs: VectorEnv, env_id: str) -> None:
-    seen, choices = envs.single_observation_space, envs.single_action_space
-    if not isinstance(choices, gym.spaces.Discrete):
-        raise TypeError(
-            "REINFORCE here needs a discrete action space, "
-            f"{env_id} has {choices}"
-        )
-    if not isinstance(seen, gym.spaces.Box | gym.spaces.Discrete):
-        raise TypeError(
-            f"observations must be Box or Discrete, {env_id} has {seen}"
-        )
 
 
 def _is_native(env_id: str) -> bool:
@@ -114,8 +109,9 @@ def rollouts(
     with the others; the mask leaves out whatever happens there, the autoreset's
     own step included.
 
-    Requires: episodes end, by themselves or by a time limit. What an
-    environment does is a function of its seed and the actions.
+    Requires: episodes end, by themselves or by a time limit, within
+    MOST_STEPS steps if the environment is registered with no longer limit.
+    What an environment does is a function of its seed and the actions.
 
     Args:
         policy: maps observations (n, features) to logits (n, K).
@@ -125,32 +121,41 @@ def rollouts(
     Returns:
         Rollouts, as long as the longest episode.
     Raises:
-        ValueError: observations, logits or rewards that are not finite, or
-            misshapen logits.
+        TypeError, ValueError: what an environment hands in that its spaces
+            forbid, with its name; an episode that does not end; logits that
+            are misshapen; observations, logits or rewards that are not finite.
     """
     space, choices = envs.single_observation_space, envs.single_action_space
+    door = Door(space, name_of(envs), envs.num_envs)
     act = actor(policy, (envs.num_envs, int(choices.n)), rng, greedy)
-    observation, _ = envs.reset(seed=int(rng.integers(2**31)))
-    by_hand = _never_restarts(envs)
+    observation = door.first(envs.reset(seed=int(rng.integers(2**31))))
+    by_hand, longest = _never_restarts(envs), _longest(envs)
     truncated, done = np.zeros((2, envs.num_envs), dtype=bool)
     running, steps = ~done, []
     while running.any():
+        if len(steps) == longest:
+            raise ValueError(_no_end(door.name, longest))
         if by_hand and done.any():
-            observation, _ = envs.reset(options={"reset_mask": done})
-        seen = _features(space, observation)
+            observation = door.first(envs.reset(options={"reset_mask": done}))
+        seen = features(space, observation)
         logits, action = act(seen)
-        observation, reward, ended, cut, _ = envs.step(action + choices.start)
+        observation, reward, ended, cut = door.step(
+            envs.step(action + choices.start)
+        )
         steps.append((seen, logits, action, reward, running))
         done = ended | cut
         truncated |= running & cut & ~ended
         running = running & ~done
-    return _stacked(steps, truncated)
+    batch = _stacked(steps, truncated)
+    door.check_range(batch.observations.numpy(), batch.mask)
+    return batch
 
 
 def by_chance(envs: VectorEnv, rng: np.random.Generator) -> Rollouts:
     """`rollouts` of the policy for which all actions are equally probable."""
     actions = int(envs.single_action_space.n)
-    return rollouts(lambda seen: torch.zeros(len(seen), actions), envs, rng)
+    even = np.zeros((envs.num_envs, actions))
+    return rollouts(lambda seen: even, envs, rng)
 
 
 def _never_restarts(envs: VectorEnv) -> bool:
@@ -160,13 +165,17 @@ def _never_restarts(envs: VectorEnv) -> bool:
     return envs.metadata.get("autoreset_mode") is AutoresetMode.DISABLED
 
 
-def _features(space: gym.Space, observation: np.ndarray) -> np.ndarray:
-    """Observations as float rows: one-hot if Discrete, else flattened."""
-    if isinstance(space, gym.spaces.Discrete):
-        rows = np.zeros((len(observation), int(space.n)), dtype=np.float32)
-        rows[np.arange(len(rows)), observation - space.start] = 1
-        return rows
-    return np.array(observation, dtype=np.float32).reshape(len(observation), -1)
+def _longest(envs: VectorEnv) -> int:
+    """How many steps an episode may have."""
+    limit = envs.spec.max_episode_steps if envs.spec else None
+    return max(MOST_STEPS, limit or 0)
+
+
+def _no_end(name: str, steps: int) -> str:
+    return (
+        f"{name}: an episode has not ended within {steps} steps; register the "
+        "environment with max_episode_steps, if that is no mistake"
+    )
 
 
 def _stacked(steps: list[tuple], truncated: np.ndarray) -> Rollouts:

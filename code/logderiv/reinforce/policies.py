@@ -63,8 +63,7 @@ def make_policy(kind: str, seen: Tensor, actions: int, seed: int) -> nn.Module:
 
 def _linear(inputs: int, outputs: int, source: torch.Generator) -> nn.Linear:
     """A layer with torch's own kind of initial weights, from ``source``."""
-    with torch.random.fork_rng(devices=[]):
-        layer = nn.Linear(inputs, outputs)
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs, device="cpu")
     for parameter in layer.parameters():
         nn.init.uniform_(
             parameter, -(inputs**-0.5), inputs**-0.5, generator=source
@@ -93,13 +92,20 @@ def actor(
     Returns:
         A function of observations (n, features).
     Raises:
-        ValueError: on use, logits that are misshapen.
+        ValueError: on use, a policy that fails, or logits that are misshapen.
     """
     forward, noise = _forward(policy), _gumbel(rng, shape)
 
     @np.errstate(all="ignore")
     def act(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        logits = _checked(forward(seen), shape)
+        try:
+            logits = forward(seen)
+        except Exception as error:
+            raise ValueError(
+                f"policy must map observations {seen.shape} to logits {shape} "
+                f"on the CPU, it fails: {error}"
+            ) from error
+        logits = _checked(logits, shape)
         preference = logits if greedy else logits + next(noise)
         return logits, preference.argmax(axis=1)
 
@@ -123,7 +129,7 @@ def _forward(policy: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
     layers = policy if type(policy) is nn.Sequential else [policy]
     functions = [_in_numpy(layer) for layer in layers]
     if None in functions:
-        return lambda rows: np.asarray(policy(as_input(policy, rows)))
+        return lambda rows: _as_array(policy(as_input(policy, rows)))
 
     def forward(rows: np.ndarray) -> np.ndarray:
         for function in functions:
@@ -134,8 +140,10 @@ def _forward(policy: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def as_input(policy: nn.Module, rows: np.ndarray | Tensor) -> Tensor:
-    """Observations in the type of number that the policy computes with."""
-    rows = torch.as_tensor(rows)
+    """Observations in the type of number that the policy computes with, on
+    the CPU whatever torch's default device is.
+    """
+    rows = torch.as_tensor(rows, device="cpu")
     if not isinstance(policy, nn.Module):
         return rows
     return rows.to(next(policy.parameters(), rows).dtype)
@@ -145,6 +153,10 @@ def _in_numpy(layer: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
     """One layer as a function of arrays; None if it is not of a known kind."""
     if getattr(layer, "_forward_hooks", 0) or getattr(
         layer, "_forward_pre_hooks", 0
+    ):
+        return None
+    if isinstance(layer, nn.Module) and any(
+        held.device.type != "cpu" for held in layer.parameters()
     ):
         return None
     if type(layer) is nn.Tanh:
@@ -157,6 +169,14 @@ def _in_numpy(layer: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
         bias = layer.bias.detach().numpy()
         return lambda rows: rows @ weight + bias
     return None
+
+
+def _as_array(logits: object) -> np.ndarray:
+    if not isinstance(logits, Tensor | np.ndarray):
+        raise TypeError(
+            f"it returned a {type(logits).__name__}, wanted a tensor"
+        )
+    return np.asarray(logits)
 
 
 def _checked(logits: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
