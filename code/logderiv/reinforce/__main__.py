@@ -21,8 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     try:
         lines = _run(options)
-    except (OSError, TypeError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:
+        said = [*getattr(error, "__notes__", ()), str(error) or repr(error)]
+        print(f"error: {': '.join(said)}", file=sys.stderr)
         return 2
     print(summary(lines))
     return int(any(not line["solved"] for line in lines))

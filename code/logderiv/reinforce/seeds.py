@@ -5,12 +5,14 @@ Seeds are independent, so they may run side by side: on this machine
 """
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 
+from logderiv import checks
 from logderiv.reinforce.training import evaluate, train
 
 EPISODES = 1000
@@ -32,8 +34,14 @@ def sweep(
     Returns:
         An iterator of dictionaries, one a seed.
     Raises:
-        TypeError, ValueError: as `report`, when that seed's turn has come.
+        TypeError, ValueError: no seeds, or one that is none; as `report`,
+            when that seed's turn has come.
+        RuntimeError: a process that was killed, with the seeds it may have
+            been at.
     """
+    seeds = [checks.whole("seed", seed, 0) for seed in seeds]
+    if not seeds:
+        raise ValueError("seeds must be at least one, got none")
     if checkpoints is not None:
         checkpoints = Path(checkpoints).resolve()
     run = Parallel(
@@ -42,7 +50,24 @@ def sweep(
         pre_dispatch="n_jobs",
         return_as="generator",
     )
-    return run(delayed(report)(seed, checkpoints) for seed in seeds)
+    reports = run(delayed(report)(seed, checkpoints) for seed in seeds)
+    return _until_killed(reports, seeds, effective_n_jobs(jobs))
+
+
+def _until_killed(
+    reports: Iterator[dict], seeds: list[int], jobs: int
+) -> Iterator[dict]:
+    """The reports; or which seeds were at work when a process was killed."""
+    done = 0
+    try:
+        for line in reports:
+            yield line
+            done += 1
+    except BrokenProcessPool as error:
+        lost = ", ".join(map(str, seeds[done : done + jobs]))
+        raise RuntimeError(
+            f"a process ended by force at seed {lost}: {error}"
+        ) from error
 
 
 def report(seed: int, checkpoints: Path | None = None) -> dict:
@@ -51,8 +76,16 @@ def report(seed: int, checkpoints: Path | None = None) -> dict:
     Returns:
         What `python -m logderiv.reinforce` writes as a line.
     Raises:
-        TypeError, ValueError: what `train` and `evaluate` raise.
+        Exception: what `train` and `evaluate` raise, with a note of the seed.
     """
+    try:
+        return _report(seed, checkpoints)
+    except Exception as error:
+        error.add_note(f"seed {seed}")
+        raise
+
+
+def _report(seed: int, checkpoints: Path | None) -> dict:
     file = None if checkpoints is None else checkpoints / f"seed-{seed}.pt"
     result = train(seed, checkpoint=file)
     greedy = evaluate(result.policy, EPISODES, seed=seed, greedy=True)
@@ -70,7 +103,13 @@ def report(seed: int, checkpoints: Path | None = None) -> dict:
 
 
 def summary(lines: list[dict]) -> str:
-    """What a person wants to know of a sweep, failures by name."""
+    """What a person wants to know of a sweep, failures by name.
+
+    Raises:
+        ValueError: there are no lines.
+    """
+    if not lines:
+        raise ValueError("a summary needs a line at least, got none")
     return "\n".join([*_on_the_way(lines), *_in_the_end(lines)])
 
 

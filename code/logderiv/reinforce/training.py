@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -54,7 +55,8 @@ class TrainResult:
     """What `train` returns.
 
     CPU seconds and steps include the batch played by chance; they exclude
-    evaluation, and the seconds exclude making environments and writing files.
+    evaluation, and the seconds exclude making environments and writing files,
+    and what other threads do.
     ``solved_steps`` and ``solved_cpu_seconds`` are None until the first
     evaluation at or above the environment's reward threshold.
     """
@@ -235,13 +237,13 @@ def one_update(
     weights: Weights,
 ) -> None:
     """Roll out, differentiate the surrogate, step; and keep the books."""
-    began = time.process_time()
+    began = time.thread_time()
     batch = rollouts(result.policy, envs, rng)
     optimizer.zero_grad()
     objective(result.policy, batch, weights).backward()
     optimizer.step()
     _check_finite(result.policy)
-    _record(result, batch, time.process_time() - began)
+    _record(result, batch, time.thread_time() - began)
 
 
 def _settings(
@@ -300,15 +302,34 @@ def stream(seed: int, *key: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
+class _OneThread:
+    """torch's number of threads is the process's: the first that comes in sets
+    it to 1, the last that goes sets it back.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.inside, self.threads = Lock(), 0, 1
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.inside:
+                self.threads = torch.get_num_threads()
+            self.inside += 1
+            torch.set_num_threads(1)
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                torch.set_num_threads(self.threads)
+
+
+_ONE_THREAD = _OneThread()
+
+
+def one_thread() -> AbstractContextManager[None]:
     """Sums then do not depend on how many threads torch would use."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    return _ONE_THREAD
 
 
 @contextmanager
@@ -333,7 +354,7 @@ def begin(envs: VectorEnv, policy: str, seed: int) -> TrainResult:
     Raises:
         ValueError: another policy; what is not finite, as "before update 1".
     """
-    began = time.process_time()
+    began = time.thread_time()
     with _naming("before update 1"):
         batch = by_chance(envs, stream(seed, CHANCE))
     seen = batch.observations[torch.from_numpy(batch.mask)]
@@ -341,7 +362,7 @@ def begin(envs: VectorEnv, policy: str, seed: int) -> TrainResult:
     return TrainResult(
         make_policy(policy, seen, actions, seed),
         env_steps=len(seen),
-        cpu_seconds=time.process_time() - began,
+        cpu_seconds=time.thread_time() - began,
     )
 
 

@@ -10,6 +10,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -31,6 +33,7 @@ from logderiv.reinforce import (
     summary,
     sweep,
     train,
+    training,
 )
 from logderiv.reinforce.__main__ import main
 
@@ -125,6 +128,74 @@ def test_reports_come_as_they_get_ready(
     assert [next(lines)["seed"], next(lines)["seed"]] == [0, 1]
     with pytest.raises(ValueError, match="seed 2 is broken"):
         next(lines)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [
+        ([], "seeds must be at least one, got none"),
+        (iter(()), "got none"),
+        ([0, -1], "seed must be at least 0, got -1"),
+        ([0, 1.5], "seed must be a whole number, got 1.5"),
+        ("01", "seed must be a whole number, got '0'"),
+    ],
+)
+def test_seeds_that_are_none_are_refused_at_the_door(
+    seeds: Iterable[object], said: str
+) -> None:
+    with pytest.raises((TypeError, ValueError), match=re.escape(said)):
+        sweep(seeds)
+
+
+def test_nothing_cannot_be_summed_up() -> None:
+    with pytest.raises(ValueError, match="at least, got none"):
+        summary([])
+
+
+def test_a_killed_process_is_no_seed_that_was_not_solved(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    """Exit 2, the seed named, the lines of before kept."""
+    lines = [made_up(seed, 10) for seed in range(4)]
+
+    def killed(seed: int, _: object) -> dict:
+        """The third process gets what it gets when memory is out."""
+        if seed == 2:
+            os.kill(os.getpid(), 9)
+        return lines[seed]
+
+    monkeypatch.setattr(module, "report", killed)
+    file = tmp_path / "out.jsonl"
+    with joblib.parallel_config(backend="loky", n_jobs=2):
+        assert main(["--seeds", "4", "--json", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert re.search(r"error: a process ended by force at seed [12, ]*2", said)
+    assert "SIGKILL" in said
+    kept = [json.loads(line) for line in file.read_text().splitlines()]
+    assert kept == lines[: len(kept)]
+    assert len(kept) in (1, 2)
+
+
+class OddError(Exception):
+    """Of no class that anybody expects."""
+
+
+@pytest.mark.parametrize(
+    "kind", [OddError, MemoryError, KeyError, RuntimeError]
+)
+def test_whatever_goes_wrong_names_its_seed(
+    kind: type[Exception],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    def fail(seed: int, checkpoint: object) -> TrainResult:
+        raise kind("no more")
+
+    monkeypatch.setattr(module, "train", fail)
+    assert main(["--seeds", "1"]) == 2
+    assert re.search("error: seed 0: .?no more", capsys.readouterr().err)
 
 
 @pytest.mark.usefixtures("cheap")
@@ -254,6 +325,40 @@ def test_training_uses_one_thread_and_gives_the_others_back(
         torch.set_num_threads(before)
     assert used == [1, 1]
     assert bits(result.policy) == bits(short(0).policy)
+
+
+def test_the_last_training_of_several_gives_the_threads_back() -> None:
+    """One goes in, another; the first comes out, then the other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        one, other = training.one_thread(), training.one_thread()
+        with one:
+            other.__enter__()
+        assert torch.get_num_threads() == 1
+        other.__exit__(None, None, None)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_cpu_seconds_are_the_training_s_own_and_no_other_thread_s() -> None:
+    """The wrong twin, the clock of the process, counts the busy thread, too."""
+    stop = threading.Event()
+
+    def spin() -> None:
+        while not stop.is_set():
+            sum(range(1000))
+
+    busy = threading.Thread(target=spin)
+    process, own = time.process_time(), time.thread_time()
+    busy.start()
+    result = train(0, updates=4, episodes=16)
+    stop.set()
+    busy.join()
+    own, process = time.thread_time() - own, time.process_time() - process
+    assert 0 < result.cpu_seconds <= own
+    assert process > own * 1.2
 
 
 def made_up(
