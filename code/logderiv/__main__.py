@@ -1,33 +1,38 @@
 """python -m logderiv: which versions are here, and what is missing."""
 
+import re
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 
 import logderiv
 
-NEEDED = {
-    "numpy": "every chapter",
-    "scipy": "chapters 1 to 3",
-    "matplotlib": "the figures",
-    "ipython": "the notebooks",
-    "torch": "chapters 3 and 4",
-    "gymnasium": "chapter 4",
-    "joblib": "chapter 4",
-    "filelock": "chapter 4",
-    "tqdm": "chapter 4",
-}
+
+def needed() -> list[str]:
+    """The packages that ours asks for, extras left out."""
+    asked = requires("logderiv") or []
+    names = [re.match(r"[\w.-]+", each)[0] for each in asked]
+    return [
+        name
+        for name, each in zip(names, asked, strict=True)
+        if "extra ==" not in each
+    ]
 
 
 def main() -> int:
     """Print one line a package; return how many are missing."""
     print(f"logderiv {logderiv.__version__}, Python {sys.version.split()[0]}")
+    try:
+        names = needed()
+    except PackageNotFoundError:
+        print("logderiv itself is not installed: pip install -e .")
+        return 1
     missing = 0
-    for name, purpose in NEEDED.items():
+    for name in names:
         try:
             print(f"{name:12} {version(name)}")
         except PackageNotFoundError:
             missing += 1
-            print(f"{name:12} missing, for {purpose}: pip install {name}")
+            print(f"{name:12} missing: pip install {name}")
     print("all there" if not missing else f"{missing} missing")
     return missing
 

@@ -8,6 +8,11 @@ import numpy as np
 from logderiv import checks
 from logderiv.checks import Floats
 
+# glibc hands freed arrays back to the system page by page, and fetching them
+# anew costs more than a pass over them: unless it has once seen a larger one
+# freed, of up to 32 MiB. This one is never written to.
+np.empty(32 * 2**20 - 2**16, dtype=np.uint8)
+
 # Numbers in a block: a few arrays of that size fit a processor's cache.
 BLOCK = 32_768
 
@@ -19,7 +24,9 @@ class Estimate:
     Attributes:
         gradient: (p,), the mean of the terms.
         variance: (p,), sample variance (ddof 1) of the terms averaged.
-        standard_error: (p,), of ``gradient``. The terms of "leave-one-out"
+        standard_error: (p,), of ``gradient``, if the samples are independent
+            and the variance of a term is finite; 0 may mean that what varies
+            is rare and was not seen. The terms of "leave-one-out"
             without groups and of "optimal" share samples: there it is too
             small while n is small (f = x: by 29 % at n = 2, 6 % at n = 5).
         calls: how many values of f, or of its derivative, were used.
