@@ -16,6 +16,7 @@ from logderiv.live import MIME
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "chapters").rglob("*.ipynb"))
 DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.]*\d)")
+FIGURE = {"image/png", MIME}
 SENTENCE = re.compile(r"[A-Z$].{25,}\.$", re.DOTALL)
 
 
@@ -24,17 +25,22 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def printed(notebook: NotebookNode) -> str:
-    """All text that the cells show, and the code that they show it with."""
+    """All text that the cells show, and the code that they show it with.
+
+    Not what figures say in words: a reader sees the picture.
+    """
     texts = []
     for cell in code_cells(notebook):
         texts.append(cell.source)
         for output in cell.outputs:
             texts.append(output.get("text", ""))
-            texts += [
-                value
-                for kind, value in output.get("data", {}).items()
-                if kind.startswith("text/")
-            ]
+            data = output.get("data", {})
+            if not data.keys() & FIGURE:
+                texts += [
+                    value
+                    for kind, value in data.items()
+                    if kind.startswith("text/")
+                ]
     return "\n".join(texts)
 
 
@@ -63,7 +69,7 @@ def wide(notebook: NotebookNode) -> str:
 def figure_without_words(notebook: NotebookNode) -> str:
     for cell in code_cells(notebook):
         kinds = {kind for out in cell.outputs for kind in out.get("data", {})}
-        if kinds & {"image/png", MIME}:
+        if kinds & FIGURE:
             words = cell.metadata.get("mystnb", {})
             for text in (
                 words.get("image", {}).get("alt", ""),
@@ -129,6 +135,41 @@ def good() -> NotebookNode:
     )
 
 
+PICTURE = """
+class Picture:
+    def _repr_mimebundle_(self, **_):
+        return {
+            "image/png": "iVBORw0KGgo0",
+            "image/svg+xml": "<?xml?><svg>0</svg>",
+            "image/webp": "UklGR0",
+            "text/plain": "dots: (1, 3.5)",
+        }
+
+
+Picture()
+"""
+
+
+def pictures_of_other_versions() -> NotebookNode:
+    """Other bytes, and the same words."""
+    notebook = good()
+    data = {
+        "image/png": "iVBORw0KGgo1+/A=\n",
+        "image/svg+xml": "<?xml?><svg>1\n</svg>\n",
+        "image/webp": "UklGR1+/A=\n",
+        "text/plain": "dots: (1, 3.5)",
+    }
+    output = nbformat.v4.new_output("execute_result", data, execution_count=2)
+    notebook.cells[2].update(source=PICTURE, outputs=[output])
+    return notebook
+
+
+def figure_of_other_data() -> NotebookNode:
+    notebook = pictures_of_other_versions()
+    notebook.cells[2].outputs[0].data["text/plain"] = "dots: (1, 3.6)"
+    return notebook
+
+
 def changed_output() -> NotebookNode:
     notebook = good()
     notebook.cells[2].outputs[0].text = "3.6\n"
@@ -189,6 +230,15 @@ def wrong_number_in_prose() -> NotebookNode:
     return notebook
 
 
+def number_that_a_figure_alone_says() -> NotebookNode:
+    notebook = wrong_number_in_prose()
+    data = {"image/png": "AAAA", "text/plain": "dots: (1, 2.6)"}
+    notebook.cells[2].outputs = [
+        nbformat.v4.new_output("display_data", data=data)
+    ]
+    return notebook
+
+
 @pytest.mark.parametrize("check", CHECKS)
 def test_the_good_notebook_passes(
     check: Callable[[NotebookNode], str],
@@ -205,6 +255,7 @@ def test_the_good_notebook_passes(
         (long_line, wide),
         (figure_without_caption, figure_without_words),
         (wrong_number_in_prose, number_from_nowhere),
+        (number_that_a_figure_alone_says, number_from_nowhere),
     ],
 )
 def test_a_bad_notebook_is_rejected(
@@ -218,6 +269,8 @@ def test_a_bad_notebook_is_rejected(
     ("fixture", "passes"),
     [
         (good, True),
+        (pictures_of_other_versions, True),
+        (figure_of_other_data, False),
         (changed_output, False),
         (raising_cell, False),
         (cell_that_never_ends, False),

@@ -171,8 +171,8 @@ def two_weights(
     """Bars of grad p beside bars of p: one is no distribution, one is."""
     figure, axes = _plot(columns=2, height=3.2)
     for each, weight, figures, label in (
-        (axes[0], slope, "{:+.2f}", "∂p(x)/∂θ₀, the weight in Σ f ∂p"),
-        (axes[1], probability, "{:.2f}", "p(x), the weight in Σ p (f ∂log p)"),
+        (axes[0], slope, "{:+.4f}", "∂p(x)/∂θ₀, the weight in Σ f ∂p"),
+        (axes[1], probability, "{:.4f}", "p(x), the weight in Σ p (f ∂log p)"),
     ):
         bars = each.bar(names, weight, color=CYCLE[: len(names)], width=0.6)
         said = [figures.format(value).replace("-", "−") for value in weight]
@@ -396,6 +396,13 @@ def blind(
     return figure
 
 
+VERDICTS = {
+    "no": ("wrong", RED),
+    "not confirmed": ("unsure", GREY),
+    "refused": ("refuses", GREY),
+}
+
+
 def prices(comparisons: Mapping[str, Comparison]) -> Plot:
     """A column a problem, a row an estimator: its price over the least."""
     figure, [axes] = _plot(height=3.8)
@@ -419,11 +426,9 @@ def _price(
     axes: Axes, column: int, place: int, row: Row, comparison: Comparison
 ) -> None:
     """One cell: the more colour, the dearer."""
-    depth, color = 0.0, GREY
-    if row.estimate is None:
-        words = "refuses"
-    elif not row.right:
-        words, color = "wrong", RED
+    depth = 0.0
+    if not row.right:
+        words, color = VERDICTS[row.verdict]
     else:
         ratio = comparison.ratio(row)
         words = two_digits(ratio)
@@ -517,7 +522,7 @@ def film(strips: Mapping[str, ArrayLike], times: Sequence[int]) -> Plot:
         layout="constrained",
         facecolor="white",
     )
-    figure.in_a_row = 3
+    figure.in_a_row, figure.varies = 3, True
     grid = figure.subplots(len(strips), len(times), squeeze=False)
     for row, (name, states) in zip(grid, strips.items(), strict=True):
         row[0].set_ylabel(name)
@@ -551,16 +556,19 @@ def learning_curves(
     progress: str,
     level: float,
     columns: int | None = None,
+    varies: bool = False,
 ) -> Plot:
     """A panel a group: thin lines are seeds (x, return), bold their median.
 
     Where there are many, a band holds the middle 80 %. ``progress`` names the
     x axis, ``level`` is drawn as a dotted line, ``columns`` panels to a row.
+    ``varies`` says that the trainings are not stored but run anew each time.
     """
     columns = columns or len(groups)
     rows = -(-len(groups) // columns)
     figure, axes = _grid(rows, columns, 2.9 * rows**0.8, "all", "all")
     figure.in_a_row = 1 if len(groups) < 4 else 2
+    figure.varies = varies
     for each in axes.flat[len(groups) :]:
         each.remove()
     for each, (name, curves) in zip(axes.flat, groups.items(), strict=False):
@@ -594,7 +602,7 @@ def worth(
         top.set(xlabel="update", ylim=(0, None))
         bottom.plot(after, variances[name], ".", color=BLUE, alpha=0.5, ms=5)
         middle = np.median(variances[name], axis=1)
-        bottom.plot(after, middle, color=RED, lw=2.5)
+        bottom.plot(after, middle, color=RED, lw=2.5, label="median")
         bottom.set(xlabel="updates so far", yscale="log", xticks=after)
     axes[0, 0].set_ylabel("mean return of a batch")
     axes[1, 0].set_ylabel("variance of the gradient")
@@ -615,5 +623,6 @@ def _seeds(axes: Axes, curves: Sequence[Curve]) -> None:
     returns = [np.interp(common, *curve) for curve in curves]
     low, median, high = np.quantile(returns, [0.1, 0.5, 0.9], axis=0)
     if many:
-        axes.fill_between(common, low, high, color=BLUE, alpha=0.2, lw=0)
-    axes.plot(common, median, color=RED, lw=2.5)
+        band = {"color": BLUE, "alpha": 0.2, "lw": 0}
+        axes.fill_between(common, low, high, label="middle 80 %", **band)
+    axes.plot(common, median, color=RED, lw=2.5, label="median")
