@@ -9,6 +9,7 @@ check       the visible checks of a student's notebook
 submission  a student's notebook: which cells does an answer need?
 box         a process that runs them, asked for values from outside
 inside      that process
+shell       what runs the cells in it, and goes on where a line fails
 values      values on their way in and out, as JSON
 drawing     what a plot answer drew
 grading     hidden tests by pytest

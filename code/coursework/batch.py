@@ -119,6 +119,7 @@ def _graded(
     try:
         with Box(master.given, boxed) as box:
             said, plots = outcomes(master, submission, box, seed)
+        trouble = "; it ".join(filter(None, [trouble, _left_out(box)]))
     except Exception as error:
         trouble = f"could not be graded: {type(error).__name__}: {error}"
         key, plots = "", {}
@@ -128,6 +129,12 @@ def _graded(
         trouble = "has no answer of this homework"
     texts = written(submission, master)
     return Result(student, key, said, plots, texts, trouble)
+
+
+def _left_out(box: Box) -> str:
+    """What the teacher looks at and the student reads of lines that failed."""
+    lines = "; ".join(box.failed)
+    return lines and f"has lines that failed here and were left out: {lines}"
 
 
 def _key(path: Path, master: Master, boxed: bool, seed: int) -> str:

@@ -30,6 +30,7 @@ START = 120
 MEMORY = 4 * 2**30
 PNG = "iVBORw0KGgo"
 CROWD = 12
+NOTES, LONG = 10, 400
 ROOM = 256 * 2**20
 INSIDE = [sys.executable, "-m", "coursework.inside"]
 CODE = Path(__file__).parents[1]
@@ -58,6 +59,7 @@ class Box:
         self.process: subprocess.Popen | None = None
         self.answer: Answer | None = None
         self.stuck: list[str] | None = None
+        self.failed: dict[str, None] = {}
 
     def __enter__(self) -> "Box":
         self.start()
@@ -114,10 +116,18 @@ class Box:
             self.start()
         self.answer = answer
         try:
-            self.exchange({"cells": answer.cells}, self.limit)
+            reply = self.exchange({"cells": answer.cells}, self.limit)
         except AnswerError:
             self.stuck = answer.cells
             raise
+        self.note(reply.get("failed"))
+
+    def note(self, failed: object) -> None:
+        """Keep which lines of the cells failed; a student may have said it."""
+        for each in failed if isinstance(failed, list) else []:
+            text = (c if c.isprintable() else " " for c in str(each)[:LONG])
+            if len(self.failed) < NOTES:
+                self.failed["".join(text)] = None
 
     def close(self) -> None:
         """End the open answer's fork; if it leaves anything, end the box."""
@@ -304,6 +314,7 @@ def environment(home: str) -> dict[str, str]:
         "MPLCONFIGDIR": matplotlib.get_cachedir(),
         "OMP_NUM_THREADS": "1",
         "PATH": os.defpath,
+        "PIP_NO_INDEX": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": str(CODE),

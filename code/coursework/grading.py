@@ -81,13 +81,15 @@ def _run(
 
 def _run_pytest(module: Path, plugins: list[object]) -> None:
     """In this process, with nothing but the module and our plugin."""
-    options = ["--assert=plain", "--import-mode=importlib", "-c", os.devnull]
-    options += [f"--rootdir={module.parent}", "-o", "python_files=hidden.py"]
+    options = ["--assert=plain", "-c", os.devnull]
+    options += ["-o", "python_files=hidden.py"]
     off = ["cacheprovider", "terminal", "warnings", "faulthandler", "logging"]
     options += [f"-pno:{name}" for name in off]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-        pytest.main([str(module), *options], plugins=plugins)
+        # By name: of a path, pytest would take [ and :: for its own.
+        patch.syspath_prepend(module.parent)
+        pytest.main(["--pyargs", module.stem, *options], plugins=plugins)
     sys.modules.pop(module.stem, None)
 
 

@@ -4,7 +4,7 @@
     {"given": cells}                ->   runs the given code once
                                     <-   {"ready": true}
     {"cells": cells}                ->   forks; the fork runs an answer's cells
-                                    <-   {"ready": true}
+                                    <-   {"ready": true, "failed": lines}
     {"call": name, "arguments": …}  ->   the fork calls the answer
                                     <-   {"value": …} or {"error": text}
     {"call": name, "draw": true}    ->   the fork draws on empty axes
@@ -20,7 +20,6 @@ import ctypes
 import json
 import os
 import random
-import re
 import resource
 import socket
 import sys
@@ -28,16 +27,16 @@ import traceback
 from typing import BinaryIO
 
 import numpy as np
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
+from IPython.core.error import UsageError
 
 from coursework import drawing
+from coursework.shell import Shell, start
 from coursework.values import decode, encode
 
 MEMORY = 3 * 2**30
 FILE = 64 * 2**20
-PLOT_MAGIC = re.compile(r"^[ ]*%matplotlib\b.*$", re.MULTILINE)
 LARGEST = 2**20
+MOST = 10
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -47,7 +46,7 @@ def main() -> None:
     _stay_in_reach()
     for kind, size in (("CORE", 0), ("DATA", MEMORY), ("FSIZE", FILE)):
         resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (size, size))
-    shell = _shell()
+    shell = start()
     for cell in _read(line)["given"]:
         shell.run_cell(cell, silent=True).raise_error()
     given = dict(shell.user_ns)
@@ -77,20 +76,6 @@ def _line_to_grader() -> BinaryIO:
     return line
 
 
-class Shell(InteractiveShell):
-    """What runs cells in a notebook, magics included, but shows nothing."""
-
-    def enable_gui(self, gui: str | None = None) -> None:
-        """There is no window to open."""
-
-
-def _shell() -> Shell:
-    config = Config()
-    config.HistoryManager.enabled = False
-    config.InteractiveShell.colors = "nocolor"
-    return Shell.instance(config=config)
-
-
 def _read(line: BinaryIO) -> dict:
     return json.loads(line.readline() or "{}")
 
@@ -103,17 +88,14 @@ def _write(line: BinaryIO, message: dict) -> None:
     line.flush()
 
 
-def _serve(
-    line: BinaryIO, shell: InteractiveShell, given: dict, cells: list[str]
-) -> None:
+def _serve(line: BinaryIO, shell: Shell, given: dict, cells: list[str]) -> None:
     """Run an answer's cells, then answer until the grader is done."""
-    why = ""
     for cell in cells:
         _same_numbers()
-        result = shell.run_cell(PLOT_MAGIC.sub("", cell), silent=True)
-        if not result.success:
-            why = why or _say(result.error_before_exec or result.error_in_exec)
-    _write(line, {"ready": True})
+        shell.run_cell(cell, silent=True)
+    failed = _failures(shell)
+    why = failed[0] if failed else ""
+    _write(line, {"ready": True, "failed": failed[:MOST]})
     while "call" in (request := _read(line)):
         try:
             answer = shell.user_ns.get(request["call"])
@@ -124,6 +106,13 @@ def _serve(
         except BaseException as error:
             reply = {"error": _say(error) + (why and f"; earlier: {why}")}
         _write(line, reply)
+
+
+def _failures(shell: Shell) -> list[str]:
+    """What did not work here; a stub and a misspelt magic never do."""
+    nowhere = (NotImplementedError, UsageError)
+    here = [e for e in shell.failed if not isinstance(e, nowhere)]
+    return list(dict.fromkeys(map(_say, here)))
 
 
 def _reply(answer: object, request: dict, given: dict) -> dict:

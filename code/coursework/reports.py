@@ -41,7 +41,8 @@ def write(master: Master, results: list[Result], out: Path) -> None:
     _canvas(master, marks, out / "canvas.csv")
     for result in results:
         place = out / "gradescope" / file_name(result.student) / "results.json"
-        _save(place, json.dumps(_gradescope(marks[result.student]), indent=1))
+        score = _gradescope(result, marks[result.student])
+        _save(place, json.dumps(score, indent=1))
         page = out / "feedback" / f"{file_name(result.student)}.html"
         _save(page, _feedback(master, result, marks[result.student]))
     sheet = PAGES.get_template("sheet.html")
@@ -121,10 +122,12 @@ def _canvas(master: Master, marks: dict[str, list[Mark]], path: Path) -> None:
     _table(path, table)
 
 
-def _gradescope(marks: list[Mark]) -> dict:
+def _gradescope(result: Result, marks: list[Mark]) -> dict:
     """Gradescope's results.json: what is graded so far."""
+    trouble = result.trouble and f"Your submission {result.trouble}."
     return {
         "score": total(marks),
+        "output": trouble,
         "tests": [
             {
                 "name": mark.name,

@@ -16,17 +16,18 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from coursework.master import Master
 
-LARGEST = 50 * 2**20
+LARGEST = 200 * 2**20
 LONGEST = 300_000
 MOST = 1000
-CELL_MAGIC = re.compile(r"^\s*%%\w[^\n]*\n")
+READ = 10_000
+PICTURE = re.compile(r"[\w+/=%-]{1000,}", re.ASCII)
 NUMBER = re.compile(r"^## (\d+)\. ", re.MULTILINE)
 BINDING = re.compile(r"^(?:async def|def|class) (\w+)|^(\w+) *=", re.MULTILINE)
 
 
 @dataclass
 class Submission:
-    """A student's notebook; `trouble` says why it could not be read."""
+    """A student's notebook; `trouble` says what could not be read."""
 
     code: list[str] = field(default_factory=list)
     markdown: list[str] = field(default_factory=list)
@@ -38,27 +39,32 @@ def read(path: Path) -> Submission:
     """Whatever can be read of a file that a student handed in."""
     try:
         if not readable(path):
-            return Submission(trouble="is no file of less than 50 MB")
+            return Submission(trouble="is no file of less than 200 MB")
         text = path.read_text(encoding="utf-8-sig", errors="replace")
-        cells = _cells(text)
         sources = [
             (cell["cell_type"], _clean("".join(cell["source"])))
-            for cell in cells
+            for cell in _cells(text)
         ]
-        if len(cells) > MOST or sum(len(text) for _, text in sources) > LONGEST:
-            return Submission(trouble="is too long")
     except Exception as error:
         said = f"cannot be read as a notebook ({type(error).__name__}: {error})"
         return Submission(trouble=said[:300])
-    return Submission(
-        code=[text for kind, text in sources if kind == "code"],
-        markdown=[text for kind, text in sources if kind == "markdown"],
-        cells=sources,
-    )
+    code, trouble = _runnable([t for kind, t in sources if kind == "code"])
+    markdown = [text for kind, text in sources if kind == "markdown"]
+    return Submission(code, markdown, sources, trouble)
+
+
+def _runnable(code: list[str]) -> tuple[list[str], str]:
+    """Code of a size that can be read and run, and what was left out."""
+    short = [text for text in code if len(text) <= LONGEST]
+    if len(short) > MOST or sum(map(len, short)) > LONGEST:
+        return [], f"has over {LONGEST:,} characters or {MOST:,} cells of code"
+    if short != code:
+        return short, f"has a cell of over {LONGEST:,} characters, left out"
+    return code, ""
 
 
 def readable(path: Path) -> bool:
-    """A file, no link or folder or device, of less than 50 MB?"""
+    """A file, no link or folder or device, of less than 200 MB?"""
     return (
         path.is_file()
         and not path.is_symlink()
@@ -120,12 +126,19 @@ class Names:
 def names_of(cell: str) -> Names:
     """Read from the code; what is no Python binds what it seems to."""
     try:
-        return _names(
-            TransformerManager().transform_cell(CELL_MAGIC.sub("", cell, 1))
-        )
+        return _names(_python(cell))
     except Exception:
         seen = {a or b for a, b in BINDING.findall(cell)}
         return Names(seen, set(), set())
+
+
+def _python(cell: str) -> str:
+    """What IPython makes of a cell, and of the cell below a cell magic."""
+    source = TransformerManager().transform_cell(cell)
+    match ast.parse(source).body:
+        case [ast.Expr(ast.Call(ast.Attribute(attr="run_cell_magic"), args))]:
+            return _python(ast.literal_eval(args[-1]))
+    return source
 
 
 def _names(source: str) -> Names:
@@ -238,4 +251,13 @@ def written(submission: Submission, master: Master) -> dict[str, str]:
         if own and _tidy(text) not in given:
             found.setdefault(number, []).append(text)
     rest = [t for n, texts in found.items() if n not in asked for t in texts]
-    return {n: "\n\n".join(found.get(n, rest)) for n in asked}
+    return {n: _short("\n\n".join(found.get(n, rest))) for n in asked}
+
+
+def _short(text: str) -> str:
+    """What can be read on a sheet: no picture as text, no more than a book."""
+    text = PICTURE.sub(lambda m: f"[{len(m[0]):,} characters left out]", text)
+    over = len(text) - 2 * READ
+    if over <= 0:
+        return text
+    return f"{text[:READ]}\n[{over:,} characters left out]\n{text[-READ:]}"

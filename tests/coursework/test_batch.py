@@ -1,6 +1,7 @@
 """A folder of submissions, by the command that a teacher runs."""
 
 import csv
+import html
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from coursework import batch
 from coursework.box import Box, BoxError
@@ -274,6 +275,89 @@ def test_odd_files_do_not_stop_the_batch(
         assert len(list((tmp_path / "out" / kind).iterdir())) == len(table)
     again = run(folder, tmp_path / "out")
     assert again.returncode == 0, again.stderr
+
+
+STUB = "def {0}(*arguments):\n    raise NotImplementedError"
+COLAB = """\
+import pandas as pd
+from google.colab import drive
+drive.mount("/content/drive")
+from scipy.special import expit as sigmoid
+"""
+
+
+def changed(master: Master, kind: str) -> nbformat.NotebookNode:
+    """A right submission with what editors and students leave in it."""
+    notebook = answer_sheet(master)
+    cells = notebook.cells
+    first = master.graded[0].answer
+    answers = {
+        each.answer: next(
+            cell
+            for cell in cells
+            if f"def {each.answer}(" in cell.source
+            and SOLUTION.search(cell.source)
+        )
+        for each in master.graded
+    }
+    match kind:
+        case "photo":
+            text = f"![](data:image/png;base64,{'iVBORw0KGgo' * 30_000})"
+            cells.insert(3, new_markdown_cell(text))
+        case "magic":
+            for cell in answers.values():
+                cell.source = f"if 1:\n    %matplotlib inline\n{cell.source}"
+        case "colab":
+            cells.insert(1, new_code_cell(COLAB))
+            answers[first].source += f"\nkept = {first}\n\n"
+            answers[first].source += f"def {first}(*arguments):\n"
+            answers[
+                first
+            ].source += "    sigmoid(0)\n    return kept(*arguments)"
+        case "stub":
+            cells += [new_code_cell(STUB.format(name)) for name in answers]
+    return notebook
+
+
+def test_what_editors_and_students_leave_in_costs_nothing(
+    homework: Master, tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    kinds = ("photo", "magic", "colab", "stub")
+    for kind in kinds:
+        nbformat.write(changed(homework, kind), folder / f"{kind}.ipynb")
+    result = run(folder, out)
+    table = rows(out / "grades.csv")
+    machine = sum(each.points for each in homework.graded)
+    scores = {name: float(row["total"]) for name, row in table.items()}
+    assert scores == dict.fromkeys(kinds, machine)
+    assert {name for name, row in table.items() if row["note"]} == {"colab"}
+    told = out / "gradescope/colab/results.json"
+    for said in (
+        table["colab"]["note"],
+        result.stdout,
+        html.unescape((out / "feedback/colab.html").read_text("utf-8")),
+        json.loads(told.read_text("utf-8"))["output"],
+    ):
+        assert "No module named 'pandas'" in said
+        assert "`from google.colab import drive`" in said
+
+
+def test_a_folder_for_temporary_files_may_have_any_name(
+    homework: Master, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pytest takes [ in the name of a file, and ::, for what to run in it."""
+    odd = tmp_path / "a [b] ::c*?#%{d} $HOME ü数"
+    odd.mkdir()
+    folder = odd / "in"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(odd))
+    nbformat.write(answer_sheet(homework), folder / "[a]*.ipynb")
+    result = run(folder, odd / "out")
+    assert result.returncode == 0, result.stdout + result.stderr
+    (row,) = rows(odd / "out/grades.csv").values()
+    assert float(row["total"]) == sum(each.points for each in homework.graded)
 
 
 @pytest.mark.slow

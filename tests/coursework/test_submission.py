@@ -1,12 +1,19 @@
 """Reading submissions: who is there, which cells, which words."""
 
+import base64
 import json
 import os
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import (
+    new_code_cell,
+    new_markdown_cell,
+    new_notebook,
+    new_output,
+    new_raw_cell,
+)
 
 from coursework.master import Master, masters
 from coursework.submission import (
@@ -19,6 +26,7 @@ from coursework.submission import (
 
 GIVEN = ["import numpy as np", "def given(x):\n    return x"]
 F = "def f(x):\n    return x"
+PHOTO = "data:image/png;base64," + base64.b64encode(bytes(300_000)).decode()
 
 
 @pytest.mark.parametrize(
@@ -41,6 +49,10 @@ F = "def f(x):\n    return x"
         (["from math import *", F], [1]),
         (["%%time\nimport math\n" + F, "%matplotlib inline"], [0]),
         (["!ls", "%timeit 3", F], [2]),
+        (["\n%%time\n%%capture out\nh = 1", "def f():\n    return h"], [0, 1]),
+        (["%%time\nif 1:\n    %matplotlib inline\nh = 1", "f = h"], [0, 1]),
+        (["%%capture\n" + F, "%%bash\nf"], [0]),
+        (["%%html\n<p>", "if 1:\n    !ls\nh = 1", "f = h"], [1, 2]),
         (["def f(x:\n  return", "z = 1"], [0]),
         (["f = lambda x: x", "raise SystemExit"], [0]),
         (["class C:\n    pass", "f = C()", "f.a = 1"], [0, 1, 2]),
@@ -120,6 +132,52 @@ def test_a_notebook_without_metadata_or_of_format_3_is_read(
         assert not read(path).trouble
 
 
+def with_output(megabytes: int) -> dict:
+    output = new_output("stream", text="x" * megabytes * 2**20)
+    return new_code_cell("k = 1", outputs=[output])
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [new_markdown_cell(f"![photo]({PHOTO})")],
+        [new_markdown_cell("![photo](a)", attachments={"a": {"b": PHOTO}})],
+        [new_markdown_cell("Words.", metadata={"photo": PHOTO})],
+        [new_raw_cell(PHOTO)],
+        [new_markdown_cell("Words.") for _ in range(2000)],
+        [new_markdown_cell("Words. " * 10**6)],
+        [with_output(megabytes=60)],
+    ],
+    ids=["photo", "attachment", "metadata", "raw", "many", "long", "output"],
+)
+def test_what_is_no_code_may_be_long(tmp_path: Path, cells: list[dict]) -> None:
+    path = save(tmp_path / "a.ipynb", *cells, new_code_cell(F))
+    submission = read(path)
+    assert not submission.trouble
+    assert submission.code[-1] == F
+
+
+@pytest.mark.parametrize(
+    ("cells", "code", "said"),
+    [
+        ([f"%%html\n<img src='{PHOTO}'>"], [F], "has a cell of over 300,000"),
+        ([f"photo = '{PHOTO}'"], [F], "has a cell of over 300,000"),
+        (["x = 1\n" * 40_000] * 2, [], "has over 300,000 characters"),
+        (["x = 1"] * 1000, [], "or 1,000 cells of code"),
+    ],
+    ids=["page", "text", "long", "many"],
+)
+def test_monstrous_code_is_left_out_and_words_are_not(
+    tmp_path: Path, cells: list[str], code: list[str], said: str
+) -> None:
+    code_cells = [new_code_cell(text) for text in [F, *cells]]
+    path = save(tmp_path / "a.ipynb", *code_cells, new_markdown_cell("Mine."))
+    submission = read(path)
+    assert submission.code == code
+    assert said in submission.trouble
+    assert submission.markdown == ["Mine."]
+
+
 @pytest.fixture(params=masters(), ids=lambda each: each.name)
 def words(request: pytest.FixtureRequest) -> tuple[Master, str]:
     (question,) = (q for q in request.param.questions if q.written)
@@ -155,3 +213,34 @@ def test_a_written_answer_survives_a_file(tmp_path: Path) -> None:
         new_code_cell("1"),
     )
     assert read(path).markdown == ["## 7. x\nyes"]
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [
+        f"![]({PHOTO})",
+        f'<img src="{PHOTO}">',
+        f"![a][b]\n\n[b]: {PHOTO}",
+        "\n".join(PHOTO[i : i + 76] for i in range(0, len(PHOTO), 76)),
+        "Words. " * 10**6,
+    ],
+    ids=["markdown", "html", "reference", "lines", "words"],
+)
+def test_words_beside_a_photo_reach_the_reader(
+    words: tuple[Master, str], photo: str
+) -> None:
+    master, number = words
+    text = f"Before.{photo}\nAfter."
+    answered = [t for t in master.student_texts() if t[0] != "*"] + [text]
+    found = written(said(answered), master)[number]
+    assert found.startswith("Before.")
+    assert found.endswith("After.")
+    assert "characters left out]" in found
+    assert len(found) < 21_000
+
+
+def test_a_long_answer_is_not_cut(words: tuple[Master, str]) -> None:
+    master, number = words
+    text = "Worte, 言葉 und https://example.org/" + "a/" * 300
+    answered = [*master.student_texts(), text * 20]
+    assert written(said(answered), master) == {number: text * 20}
