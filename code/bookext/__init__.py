@@ -10,7 +10,8 @@ charts      figures with sliders, and figures as SVG
 mend        what the theme gets wrong for those who cannot see the page
 downloads   a page's notebook, and the whole site
 homework    the page of a homework: what it is worth, what to download
-contents    which pages there are
+contents    which pages there are, and that there are no others
+leaks       no answer and no hidden test in what was built
 paper       all of them as one PDF
 browser     what prints it
 repository  launch buttons, a link for mistakes, the site's own address
@@ -24,11 +25,13 @@ from bookext import (
     api,
     assets,
     charts,
+    contents,
     downloads,
     formulas,
     homework,
     icons,
     images,
+    leaks,
     mend,
     repository,
     styles,
@@ -48,6 +51,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
         app.add_js_file(script, defer="defer")
     app.connect("config-inited", assets.prepare)
     app.connect("config-inited", repository.prepare)
+    # After sphinx_external_toc has read the table.
+    app.connect("config-inited", contents.read_no_other, priority=950)
     app.connect("html-page-context", downloads.offer_notebook, priority=900)
     app.connect("html-page-context", repository.rename, priority=900)
     app.connect("html-page-context", assets.defer, priority=900)
@@ -60,4 +65,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("build-finished", icons.keep_used, priority=900)
     app.connect("build-finished", assets.tidy, priority=900)
     app.connect("build-finished", downloads.publish, priority=900)
+    app.connect("build-finished", leaks.refuse, priority=950)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

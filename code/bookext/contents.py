@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import yaml
+from sphinx.application import Sphinx
+from sphinx.config import Config
 
 
 def pages(toc: Path) -> list[str]:
@@ -14,3 +16,9 @@ def pages(toc: Path) -> list[str]:
         for chapter in chapters
         for page in (chapter, *chapter.get("sections", []))
     ]
+
+
+def read_no_other(app: Sphinx, config: Config) -> None:
+    """What the table does not name is no page, wherever the book lies."""
+    names = config.external_site_map
+    config.include_patterns = [*names, *(f"{name}.*" for name in names)]

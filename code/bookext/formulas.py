@@ -2,6 +2,7 @@
 
 import functools
 import re
+from pathlib import Path
 
 from docutils import nodes
 from py_mini_racer import MiniRacer
@@ -72,7 +73,16 @@ def bind(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             after.parent.replace(after, nodes.Text(after[found.end() :]))
 
 
+def keep_folder(app: Sphinx, error: Exception | None) -> None:
+    """What sphinxcontrib-katex removes, twice when a build fails at its end.
+
+    Its own error would stand in the place of ours.
+    """
+    Path(app._katex_static_path).mkdir(exist_ok=True)
+
+
 def setup(app: Sphinx) -> None:
     """sphinxcontrib-katex would ask a Node process of its own."""
     katex.render_latex = render
+    app.connect("build-finished", keep_folder, priority=100)
     app.connect("doctree-resolved", bind)
