@@ -7,11 +7,9 @@ import numpy as np
 
 from logderiv import checks
 from logderiv.checks import Floats
+from logderiv.memory import keep_freed
 
-# glibc hands freed arrays back to the system page by page, and fetching them
-# anew costs more than a pass over them: unless it has once seen a larger one
-# freed, of up to 32 MiB. This one is never written to.
-np.empty(32 * 2**20 - 2**16, dtype=np.uint8)
+keep_freed()
 
 # Numbers in a block: a few arrays of that size fit a processor's cache.
 BLOCK = 32_768

@@ -87,21 +87,18 @@ def test_the_master_passes_everything(
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("parity", [0, 1])
 def test_wrong_answers_fail_what_they_should_and_no_more(
-    master: Master, box: Box, submit: Submit, parity: int
+    master: Master, box: Box, submit: Submit
 ) -> None:
-    """Every second question has a wrong answer, those between a right one."""
-    chosen = {each.answer for each in master.graded[parity::2]}
+    """A wrong answer to every question that has one left."""
     for row in rows(master, right=False):
-        row = [case for case in row if case.answer in chosen]
         check_row(master, row, box, submit)
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     "seed",
-    [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 5))],
+    [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 3))],
 )
 def test_alternative_answers_pass_everything(
     master: Master, box: Box, submit: Submit, seed: int

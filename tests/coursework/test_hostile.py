@@ -6,7 +6,7 @@ import pytest
 
 from coursework.box import Box, can_box
 from coursework.grading import outcomes
-from coursework.master import Master
+from coursework.master import Master, masters
 from coursework.submission import Submission
 
 pytestmark = pytest.mark.thorough
@@ -87,7 +87,6 @@ class Yes(float):
     return Yes()""",
     "lies with its name": "class Yes: __name__ = 'agree'\n    return Yes()",
 }
-FIRST = "homework-1-identity"
 CELLS = {
     "loops": "while True: pass",
     "ends the process": "os._exit(0)",
@@ -99,14 +98,17 @@ HOSTILE = {what: (body, "") for what, body in CALLS.items()} | {
 }
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["boxed", "unboxed"])
-def small_box(master: Master, request: pytest.FixtureRequest) -> Iterator[Box]:
+@pytest.fixture(scope="module")
+def impatient(master: Master) -> Iterator[Box]:
     """A box that loses its patience after two seconds."""
-    if request.param and not can_box():
-        pytest.skip("bubblewrap is not here")
-    if not request.param and can_box() and master.name != FIRST:
-        pytest.skip("without a box, one homework stands for all")
-    with Box(master.given, request.param, limit=2) as box:
+    with Box(master.given, can_box(), limit=2) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def unboxed(master: Master) -> Iterator[Box]:
+    """Just as impatient, and no box."""
+    with Box(master.given, False, limit=2) as box:
         yield box
 
 
@@ -124,62 +126,96 @@ def lost(
     )
 
 
+TOGETHER = 3  # hostile answers in a notebook, with right ones between them
+FEW = [
+    pytest.param(some, id=", ".join(some))
+    for some in (
+        list(HOSTILE)[first : first + TOGETHER]
+        for first in range(0, len(HOSTILE), TOGETHER)
+    )
+]
+
+
+def hostile(master: Master, some: list[str]) -> dict[str, str]:
+    """Hostile sources for the first question, the third, the fifth."""
+    sources = {}
+    for question, what in zip(master.graded[::2], some, strict=False):
+        body, line = HOSTILE[what]
+        source = FREE.format(name=question.answer, body="    " + body)
+        sources[question.answer] = source.format(name=question.answer) + line
+    assert len(sources) == len(some)
+    return sources
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("body", "line"), HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize("some", FEW)
 def test_a_hostile_answer_costs_its_own_question(
-    master: Master, small_box: Box, submit: Submit, body: str, line: str
+    master: Master, impatient: Box, submit: Submit, some: list[str]
 ) -> None:
-    victim = master.graded[0].answer
-    source = FREE.format(name=victim, body="    " + body).format(name=victim)
-    submission = submit(**{victim: source + line})
-    assert lost(master, small_box, submission) == ({victim}, {victim})
+    sources = hostile(master, some)
+    found = lost(master, impatient, submit(**sources))
+    assert found == (set(sources), set(sources))
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not can_box(), reason="the boxes above are none, either")
+@pytest.mark.parametrize("some", FEW)
 @pytest.mark.parametrize(
-    "cell",
-    [
-        "while True: pass",
-        "import os\nos._exit(0)",
-        "import numpy as np\nnp.log = np.exp = np.sum = None",
-        "def check(*arguments): print('100 %')",
-        "%run nowhere.py",
-        "!kill -9 $PPID",
-        "def f(:",
-        "raise SystemExit",
-    ],
+    "master", masters()[:1], indirect=True, ids=lambda each: each.name
 )
+def test_without_a_box_it_costs_its_own_question_as_well(
+    master: Master, unboxed: Box, submit: Submit, some: list[str]
+) -> None:
+    """What keeps questions apart there is the same for every homework."""
+    sources = hostile(master, some)
+    found = lost(master, unboxed, submit(**sources))
+    assert found == (set(sources), set(sources))
+
+
+NOBODY_S = [
+    "while True: pass",
+    "import os\nos._exit(0)",
+    "import numpy as np\nnp.log = np.exp = np.sum = None",
+    "def check(*arguments): print('100 %')",
+    "%run nowhere.py",
+    "!kill -9 $PPID",
+    "def f(:",
+    "raise SystemExit",
+]
+
+
 @pytest.mark.parametrize("first", [True, False])
-def test_a_hostile_cell_of_no_question_costs_nothing(
-    master: Master, box: Box, submit: Submit, cell: str, first: bool
+def test_hostile_cells_of_no_question_cost_nothing(
+    master: Master, box: Box, submit: Submit, first: bool
 ) -> None:
     submission = submit()
-    submission.code.insert(0 if first else len(submission.code), cell)
+    place = 0 if first else len(submission.code)
+    submission.code[place:place] = NOBODY_S
     assert lost(master, box, submission) == (set(), set())
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "%matplotlib inline",
-        "%load_ext autoreload\n%autoreload 2",
-        "%config InlineBackend.figure_format = 'retina'",
-        "!ls",
-        "%%time",
-        "import warnings, math\nwarnings.simplefilter('error')",
-        "print('x' * 10**6)",
-    ],
-)
+ABOVE = [
+    "%matplotlib inline",
+    "%load_ext autoreload\n%autoreload 2",
+    "%config InlineBackend.figure_format = 'retina'",
+    "!ls",
+    "%%time",
+    "import warnings, math\nwarnings.simplefilter('error')",
+    "print('x' * 10**6)",
+]
+
+
+@pytest.mark.parametrize("shift", [0, 2, 5])
 def test_what_students_put_above_their_answers_costs_nothing(
-    master: Master, box: Box, submit: Submit, line: str
+    master: Master, box: Box, submit: Submit, shift: int
 ) -> None:
-    sources = {
-        each.answer: next(
-            cell for cell in submit().code if f"def {each.answer}(" in cell
-        )
-        for each in master.graded
-    }
-    above = {name: f"{line}\n{text}" for name, text in sources.items()}
-    assert lost(master, box, submit(**above)) == (set(), set())
+    """Every line, above two answers or more of every homework."""
+    sources = {}
+    for place, each in enumerate(master.graded):
+        (cell,) = (c for c in submit().code if f"def {each.answer}(" in c)
+        line = ABOVE[(place + shift) % len(ABOVE)]
+        sources[each.answer] = f"{line}\n{cell}"
+    assert lost(master, box, submit(**sources)) == (set(), set())
 
 
 def test_a_patched_library_costs_the_question_that_patched_it(
@@ -203,28 +239,35 @@ def test_in_the_box_there_is_nobody_else_to_kill(
     assert lost(master, box, submission) == ({victim}, {victim})
 
 
+TAKE = [
+    "return open({path!r}).read()",
+    "return os.listdir({folder!r})[0]",
+    "import socket; socket.create_connection(('127.0.0.1', 22)); return 0",
+    "open(sys.executable, 'ab').write(b'x'); return 0",
+]
+FAILS = ("FileNotFound", "Connection", "ended", "OSE")
+
+
 @BOXED
-@pytest.mark.parametrize(
-    "body",
-    [
-        "return open({path!r}).read()",
-        "return os.listdir({folder!r})[0]",
-        "import socket; socket.create_connection(('127.0.0.1', 22)); return 0",
-        "open(sys.executable, 'ab').write(b'x'); return 0",
-    ],
-)
 def test_in_the_box_there_is_nothing_to_take(
-    master: Master, box: Box, submit: Submit, body: str
+    master: Master, box: Box, submit: Submit
 ) -> None:
-    victim = master.graded[0].answer
-    folder = master.path.parent
-    body = body.format(path=str(master.path), folder=str(folder))
-    source = FREE.format(name=victim, body="    " + body)
-    said, _ = outcomes(master, submit(**{victim: source}), box)
-    words = {said[test] for test in master.graded[0].tests}
-    assert len(words) == 1
-    assert words.pop().startswith(
-        ("FileNotFound", "Connection", "ended", "OSE")
-    )
-    others = [test for each in master.graded[1:] for test in each.tests]
-    assert not any(said[test] for test in others)
+    """Each of the first questions tries one thing."""
+    thieves = dict(zip(TAKE, master.graded, strict=False))
+    assert len(thieves) == len(TAKE)
+    sources = {}
+    for body, each in thieves.items():
+        inside = body.format(
+            path=str(master.path), folder=str(master.path.parent)
+        )
+        sources[each.answer] = FREE.format(
+            name=each.answer, body="    " + inside
+        )
+    said, _ = outcomes(master, submit(**sources), box)
+    for each in master.graded:
+        words = {said[test] for test in each.tests}
+        if each in thieves.values():
+            assert len(words) == 1
+            assert words.pop().startswith(FAILS)
+        else:
+            assert words == {""}

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from logderiv import __version__, checks
 from logderiv.checks import Floats
+from logderiv.memory import keep_freed
 from logderiv.reinforce.checkpoint import Checkpoint
 from logderiv.reinforce.episodes import (
     Rollouts,
@@ -26,6 +27,8 @@ from logderiv.reinforce.episodes import (
 from logderiv.reinforce.policies import as_input, make_policy
 from logderiv.reinforce.returns import advantages
 from logderiv.surrogate import surrogate
+
+keep_freed()
 
 LEARNING_RATE = {"mlp": 0.03, "linear": 0.2}
 CHECK_EVERY = 2000

@@ -448,10 +448,18 @@ def rows(file: Path) -> list[object]:
     return [plain(json.loads(row)) for row in file.read_text().splitlines()]
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
+    """What the command finds when nobody kills it."""
+    file = tmp_path_factory.mktemp("undisturbed") / "out.jsonl"
+    subprocess.run([*COMMAND, "--json", file], capture_output=True, check=True)
+    return rows(file)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("wait", [0.0, 2.0])
 def test_a_killed_command_goes_on_where_it_was(
-    tmp_path: Path, wait: float
+    tmp_path: Path, undisturbed: list[object], wait: float
 ) -> None:
     """Only its first process dies at once; its workers may live on."""
     folder = tmp_path / "trainings"
@@ -472,10 +480,8 @@ def test_a_killed_command_goes_on_where_it_was(
             os.killpg(started.pid, signal.SIGKILL)
     assert again.returncode == 0, again.stderr
     assert "solved: 2 of 2 seeds" in again.stdout
-    twin = tmp_path / "undisturbed.jsonl"
-    subprocess.run([*COMMAND, "--json", twin], capture_output=True, check=True)
-    assert len(rows(twin)) == 2
-    assert rows(json_file) == rows(twin)
+    assert len(undisturbed) == 2
+    assert rows(json_file) == undisturbed
     kept = [path.name for path in folder.iterdir() if path.suffix != ".lock"]
     assert sorted(kept) == ["seed-0.pt", "seed-1.pt"]
 
