@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urldefrag, urlsplit
 
 from bs4 import BeautifulSoup, Tag
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 from pypdf import PdfReader
 from pypdf.generic import Destination
 
@@ -49,22 +49,33 @@ def target(link: str, page: str, pages: list[str]) -> str:
     return f"#{anchor(other, name)}" if other in pages else place
 
 
+def fit(part: Tag, page: str, pages: list[str]) -> None:
+    """A part of an article, to stand among those of all pages."""
+    if "id" in part.attrs:
+        part["id"] = anchor(page, part["id"])
+    for tag, name in LINKS:
+        if part.name == tag and name in part.attrs:
+            part[name] = target(part[name], page, pages)
+    if part.name == "img":
+        part["loading"] = "eager"
+    if part.name == "details":
+        part["open"] = ""
+    classes = part.get("class", ())
+    alternative = part.name == "source" and part.parent.name == "picture"
+    if alternative or part.name == "script" or "headerlink" in classes:
+        part.decompose()
+    elif part.name == "a" and (
+        "download" in part.attrs or "image-reference" in classes
+    ):
+        part.unwrap()
+
+
 def article(soup: BeautifulSoup, page: str, pages: list[str]) -> Tag:
     """What a page says, fit to stand beside the others."""
     found = soup.select_one("article.bd-article")
-    for each in found.select("[id]"):
-        each["id"] = anchor(page, each["id"])
-    for tag, name in LINKS:
-        for each in found.select(f"{tag}[{name}]"):
-            each[name] = target(each[name], page, pages)
-    for each in found.select("a[download], a.image-reference"):
-        each.unwrap()
-    for each in found.select("img"):
-        each["loading"] = "eager"
-    for each in found.select("details"):
-        each["open"] = ""
-    for each in found.select("script, .headerlink, picture source"):
-        each.decompose()
+    for part in found.find_all(True):
+        if not part.decomposed:
+            fit(part, page, pages)
     found["id"] = anchor(page)
     found["style"] = "break-before: page"
     return found
@@ -88,26 +99,20 @@ def join(toc: Path, site: Path) -> Path:
     return place
 
 
-def print_page(page: Path, pdf: Path) -> None:
+def print_page(window: Browser, page: Path, pdf: Path) -> None:
     """As Chromium prints it, with an outline and numbers on the pages."""
-    program = browser.find()
-    if not program:
-        raise SystemExit(f"printing needs one of {', '.join(browser.NAMES)}")
-    with sync_playwright() as playwright:
-        window = playwright.chromium.launch(
-            executable_path=program, args=browser.FLAGS
-        )
-        tab = window.new_page()
-        tab.goto(page.resolve().as_uri(), wait_until="load")
-        tab.wait_for_load_state("networkidle")
-        tab.pdf(
-            path=pdf, format="A4", margin=MARGIN, print_background=True,
-            display_header_footer=True, header_template="<span></span>",
-            footer_template=NUMBER, outline=True, tagged=True,
-        )  # fmt: skip
+    tab = window.new_page()
+    tab.goto(page.resolve().as_uri(), wait_until="load")
+    tab.evaluate("document.fonts.ready.then(() => null)")
+    tab.pdf(
+        path=pdf, format="A4", margin=MARGIN, print_background=True,
+        display_header_footer=True, header_template="<span></span>",
+        footer_template=NUMBER, outline=True, tagged=True,
+    )  # fmt: skip
+    tab.close()
 
 
-def print_book(toc: Path, site: Path, pdf: Path) -> None:
+def print_book(window: Browser, toc: Path, site: Path, pdf: Path) -> None:
     """All pages, each in the outline, of which Chromium may lose some.
 
     Raises:
@@ -116,7 +121,7 @@ def print_book(toc: Path, site: Path, pdf: Path) -> None:
     page = join(toc, site)
     try:
         for _ in range(TRIES):
-            print_page(page, pdf)
+            print_page(window, page, pdf)
             if len(tops(pdf)) == len(contents.pages(toc)):
                 return
         raise SystemExit(f"{pdf}: pages are missing in its outline; try again")
@@ -132,7 +137,8 @@ def tops(pdf: Path) -> list[Destination]:
 
 def main(toc: str, site: str, pdf: str) -> None:
     """Print the site that was built."""
-    print_book(Path(toc), Path(site), Path(pdf))
+    with browser.opened() as window:
+        print_book(window, Path(toc), Path(site), Path(pdf))
     print(pdf)
 
 

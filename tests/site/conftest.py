@@ -1,12 +1,16 @@
-"""The site, built once for the tests of a process."""
+"""The site, built once for all tests, and a browser to look at it."""
 
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+from playwright.sync_api import Browser
+
+from bookext.browser import opened
 
 ROOT = Path(__file__).parents[2]
 Build = Callable[[Path, Path], subprocess.CompletedProcess[str]]
@@ -39,7 +43,21 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def site(sources: Path) -> Path:
-    result = run_build(sources, sources)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return sources / "_build/html"
+def site(
+    sources: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Path:
+    """A copy for each process of what the first that wants it builds."""
+    own = tmp_path_factory.getbasetemp()
+    built = (own if worker_id == "master" else own.parent) / "built"
+    with FileLock(f"{built}.lock"):
+        if not built.exists():
+            result = run_build(sources, sources)
+            assert result.returncode == 0, result.stdout + result.stderr
+            (sources / "_build/html").rename(built)
+    return shutil.copytree(built, own / "html")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with opened() as window:
+        yield window
