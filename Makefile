@@ -39,13 +39,16 @@ book: env  ## build the site into _build/html, warnings as errors
 pdf: book  ## the whole book as one PDF (with Chromium), in _build
 	$(BIN)/python -m bookext.paper _toc.yml _build/html _build/log-derivative-trick.pdf
 
+# WEEKLY=1 leaves out nothing, SLOW=1 what one of a kind stands for, else what is slow, too.
+LEFT_OUT := $(if $(filter 1,$(WEEKLY)),,-m "$(if $(filter 1,$(SLOW)),not weekly,not slow)")
+
 test: env .venv/browser/done  ## lint, unit, theorem, notebook and site tests (SLOW=1: slow ones too)
 	@echo "== test: lint"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	@echo "== test: unit, theorem and site tests"
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(if $(filter 1,$(SLOW)),,-m "not slow") tests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(LEFT_OUT) tests
 	@echo "== test: notebooks run and print what they store"
 	$(BIN)/python -m pytest -n $(WORKERS) -c tests/nbval.ini chapters
 	@echo "== test: all passed"

@@ -15,6 +15,7 @@ from coursework.master import Master
 from coursework.submission import Submission
 
 ANSWERS = Path(__file__).parent / "answers"
+WEEKLY = [pytest.mark.slow, pytest.mark.weekly]
 CASE = re.compile(r"^# %% (\w+) (wrong_\w+|alt_\w+)(?: fails (.+))?$", re.M)
 
 
@@ -98,7 +99,11 @@ def test_wrong_answers_fail_what_they_should_and_no_more(
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     "seed",
-    [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 3))],
+    [
+        0,
+        *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2)),
+        *(pytest.param(n, marks=WEEKLY) for n in (3, 4)),
+    ],
 )
 def test_alternative_answers_pass_everything(
     master: Master, box: Box, submit: Submit, seed: int

@@ -11,6 +11,7 @@ from coursework.submission import Submission
 
 pytestmark = pytest.mark.thorough
 Submit = Callable[..., Submission]
+WEEKLY = [pytest.mark.slow, pytest.mark.weekly]
 BOXED = pytest.mark.skipif(not can_box(), reason="bubblewrap is not here")
 FREE = """\
 import os, sys
@@ -205,11 +206,13 @@ ABOVE = [
 ]
 
 
-@pytest.mark.parametrize("shift", [0, 2, 5])
+@pytest.mark.parametrize(
+    "shift", [0, 2, 5, *(pytest.param(n, marks=WEEKLY) for n in (1, 3, 4, 6))]
+)
 def test_what_students_put_above_their_answers_costs_nothing(
     master: Master, box: Box, submit: Submit, shift: int
 ) -> None:
-    """Every line, above two answers or more of every homework."""
+    """Every line, above two answers of every homework; in a week above all."""
     sources = {}
     for place, each in enumerate(master.graded):
         (cell,) = (c for c in submit().code if f"def {each.answer}(" in c)

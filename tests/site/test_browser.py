@@ -24,7 +24,9 @@ LISTED = [f"{page}.html" for page in contents.pages(ROOT / "_toc.yml")]
 PAGES = ["index.html", "search.html", "genindex.html", *LISTED]
 CHAPTERS = [page for page in LISTED if page.split("/")[1][0].isdigit()]
 KINDS = ["index.html", "search.html", CHAPTERS[1]]
+OTHERS = [page for page in PAGES if page not in (CHAPTERS[0], *KINDS)]
 SLOW = pytest.mark.slow
+WEEKLY = [pytest.mark.slow, pytest.mark.weekly]
 WIDE, NARROW = 1300, 390
 BUDGET = 420_000
 SEEN = """() => [...document.querySelectorAll(".katex")].filter(
@@ -331,7 +333,11 @@ def test_a_page_is_light(chapter: Tab, site: Path, address: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [CHAPTERS[0], *(pytest.param(each, marks=SLOW) for each in KINDS)],
+    [
+        CHAPTERS[0],
+        *(pytest.param(each, marks=SLOW) for each in KINDS),
+        *(pytest.param(each, marks=WEEKLY) for each in OTHERS),
+    ],
 )
 def test_lighthouse_has_nothing_to_say(site: Path, name: str) -> None:
     """Of a page of each kind: what it knows beside axe, `remarks` asks all."""
