@@ -1,5 +1,6 @@
 """The house: where things are, what may import what, which versions."""
 
+import ast
 import importlib.metadata
 import os
 import re
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+
+import logderiv
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -55,6 +58,36 @@ def test_an_init_in_code_would_shadow_the_standard_library(
         check=True,
     ).stdout.strip()
     assert Path(found).parent == tmp_path / "code"
+
+
+def imports_of(package: str) -> dict[str, set[str]]:
+    """Which of a package's parts imports which others, checks aside."""
+    arrows: dict[str, set[str]] = {}
+    folder = ROOT / "code" / package
+    for file in folder.rglob("*.py"):
+        part = file.relative_to(folder).with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            path = (node.module or "").split(".")
+            names = path[1:2] or [alias.name for alias in node.names]
+            if path[0] == package:
+                arrows.setdefault(part, set()).update(names)
+    return {
+        part: names - {part, "checks", "__version__"}
+        for part, names in arrows.items()
+    }
+
+
+def test_the_arrows_that_are_drawn_are_those_of_the_code() -> None:
+    drawn = {
+        part: set(names.split(", "))
+        for part, names in re.findall(
+            r"^ +(\w+) +-> (.*)$", logderiv.__doc__ or "", re.MULTILINE
+        )
+    }
+    found = imports_of("logderiv")
+    assert drawn == {part: names for part, names in found.items() if names}
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs git's list")

@@ -1,6 +1,17 @@
-"""The log-derivative trick: one module per chapter, arrows point down only.
+"""The log-derivative trick. Who imports whom, arrows point down only:
 
-reinforce -> surrogate -> sampling -> expectation -> identity, trajectories
+    figures     -> comparison
+    reinforce   -> surrogate, plain, memory
+    comparison  -> sampling, expectation, estimate, family
+    sampling    -> plain, estimate, family, memory
+    surrogate   -> persample
+    plain       -> family
+    estimate    -> memory
+    expectation -> family, trajectories
+    identity    -> family, memory
+    family      -> memory
+
+and all of them the checks at their doors.
 """
 
 __version__ = "0.1.0"

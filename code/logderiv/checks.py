@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-Payoff = Callable[[np.ndarray], ArrayLike]
+Samples = NDArray[Any]  # integers where x is discrete
+Mask = NDArray[np.bool_]
+Payoff = Callable[[Samples], ArrayLike]
 
 SMALLEST, LARGEST, MOST = 1e-150, 1e150, 2**53
 NOT_REAL = bool | np.timedelta64
@@ -120,9 +123,7 @@ def generator(rng: object) -> np.random.Generator:
 def function(name: str, value: object) -> Callable:
     """Something that can be called."""
     if not callable(value):
-        raise TypeError(
-            f"{name} must be a function of the samples, got {value!r}"
-        )
+        raise TypeError(f"{name} must be a function, got {value!r}")
     return value
 
 

@@ -1,6 +1,5 @@
 """Chapter 3. An estimate, made from blocks of samples in constant memory."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +9,6 @@ from logderiv.checks import Floats
 from logderiv.memory import keep_freed
 
 keep_freed()
-
-# Numbers in a block: a few arrays of that size fit a processor's cache.
-BLOCK = 32_768
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +48,6 @@ class Estimate:
         fewer values of f for the same standard error.
         """
         return self.standard_error**2 * self.calls
-
-
-def blocks(n: int, width: int, unit: int = 1) -> Iterator[int]:
-    """Sizes that sum to n: whole units of samples of ``width`` numbers."""
-    size = max(1, BLOCK // (width * unit)) * unit
-    for first in range(0, n, size):
-        yield min(size, n - first)
 
 
 class RunningMoments:

@@ -13,15 +13,8 @@ from numpy.polynomial.legendre import leggauss
 from scipy.integrate import quad_vec
 
 from logderiv import checks
-from logderiv.checks import Floats, Payoff
-from logderiv.identity import (
-    Bernoulli,
-    Categorical,
-    Exponential,
-    Family,
-    Gaussian,
-    Poisson,
-)
+from logderiv.checks import Floats, Payoff, Samples
+from logderiv.family import Family, checked_family
 from logderiv.trajectories import (
     MDP,
     SoftmaxPolicy,
@@ -34,7 +27,6 @@ from logderiv.trajectories import (
 )
 
 TOLERANCE = 1e-11
-LARGEST_RATE = 1_000_000
 MOST_TRAJECTORIES = 1_000_000
 # A jump that falls next to the end of a panel lies between the points that
 # are looked at. It does so in one of these ways to cut the line, not in two.
@@ -79,11 +71,11 @@ def gradient(f: Payoff, dist: Family) -> Floats:
     return average(lambda x: checks.payoff(f, x)[:, None] * dist.score(x), dist)
 
 
-def average(g: Callable[[np.ndarray], Floats], dist: Family) -> Floats:
+def average(g: Callable[[Samples], Floats], dist: Family) -> Floats:
     """E[g(x)] for g: (n, ...) -> (n, m), shape (m,); else as `expectation`."""
-    if isinstance(dist, Gaussian | Exponential):
+    x = checked_family(dist).outcomes()
+    if x is None:
         return _integral(g, dist)
-    x = _outcomes(dist)
     p = np.exp(dist.log_prob(x))
     _check_mass(p.sum(), dist)
     return p @ g(x)
@@ -93,62 +85,23 @@ def _check_mass(mass: float, dist: Family) -> None:
     """Refuse parameters whose probabilities drown in rounding."""
     if not abs(mass - 1) <= 10 * TOLERANCE:
         raise ValueError(
-            f"the probabilities of {dist!r} sum to {mass!r} in floats, "
+            f"the probabilities of {dist!r} sum to {mass} in floats, "
             "too far from 1 for an exact answer"
         )
 
 
-def _outcomes(dist: Family) -> np.ndarray:
-    """Every outcome whose probability a float can hold."""
-    if isinstance(dist, Bernoulli):
-        return np.arange(2)
-    if isinstance(dist, Categorical):
-        return np.arange(len(dist.logits))
-    if isinstance(dist, Poisson):
-        if dist.rate > LARGEST_RATE:
-            raise ValueError(
-                f"exact sums are for rates up to {LARGEST_RATE}, got {dist!r}"
-            )
-        reach = 40 * np.sqrt(dist.rate) + 200
-        first = max(0, int(dist.rate - reach))
-        return np.arange(first, int(dist.rate + reach))
-    raise TypeError(f"dist must be a family of logderiv.identity, got {dist!r}")
-
-
-def _knots(dist: Gaussian | Exponential, panels: int) -> Floats:
-    """Points that cut the real line into panels, dense where p is large."""
-    if isinstance(dist, Exponential):
-        near = np.linspace(0, 30, panels + 1)
-        near = np.concatenate([[0], np.geomspace(1e-6, 0.1, 17), near[2:]])
-        return np.concatenate([near, np.geomspace(30, 700, 33)[1:]]) / dist.rate
-    if np.size(dist.mean) > 1:
-        raise ValueError(
-            "exact quadrature is for one dimension, "
-            f"got a Gaussian with mean {dist.mean}"
-        )
-    tail = np.linspace(12, 37, 26)[1:]
-    middle = np.linspace(-12, 12, panels + 1)
-    z = np.concatenate([-tail[::-1], middle, tail])
-    return np.squeeze(dist.mean) + np.squeeze(dist.std) * z
-
-
-def _integral(
-    g: Callable[[np.ndarray], Floats], dist: Gaussian | Exponential
-) -> Floats:
+def _integral(g: Callable[[Samples], Floats], dist: Family) -> Floats:
     """The integral of p(x) g(x), on which two ways to cut the line agree."""
-    event = np.shape(dist.mean) if isinstance(dist, Gaussian) else ()
 
     def integrand(x: Floats) -> Floats:
-        x = np.reshape(x, (-1, *event))
+        x = x.reshape(-1, *dist.event)
         return np.exp(dist.log_prob(x))[:, None] * g(x)
 
-    knots = _knots(dist, PANELS[0])
-    scale = _scale(integrand, dist, knots)
-    tails = knots[[0, -1]] if isinstance(dist, Gaussian) else knots[-1:]
-    left_out = np.abs(integrand(tails)).max() * np.ptp(knots)
+    scale = _scale(integrand, dist)
+    left_out = _left_out(integrand, dist)
     totals: list[Floats] = []
     for panels in PANELS:
-        total, error = _quadrature(integrand, _knots(dist, panels), scale)
+        total, error = _quadrature(integrand, dist.knots(panels), scale)
         _check_error(error + left_out, scale)
         off = min((np.abs(total - t).max() for t in totals), default=np.inf)
         if off <= 10 * TOLERANCE * scale:
@@ -156,6 +109,15 @@ def _integral(
         totals.append(total)
     _check_error(off, scale)
     return total
+
+
+def _left_out(integrand: Callable[[Floats], Floats], dist: Family) -> float:
+    """What lies beyond the outermost knots, roughly, where p goes on."""
+    knots = dist.knots(PANELS[0])
+    ends = np.nextafter(knots[[0, -1]], [-np.inf, np.inf])
+    p = np.exp(dist.log_prob(ends.reshape(-1, *dist.event)))
+    beyond = integrand(ends[p > 0]) if (p > 0).any() else np.zeros(1)
+    return float(np.abs(beyond).max() * np.ptp(knots))
 
 
 def _quadrature(
@@ -185,18 +147,15 @@ def _check_error(error: float, scale: float) -> None:
         )
 
 
-def _scale(
-    integrand: Callable[[Floats], Floats],
-    dist: Gaussian | Exponential,
-    knots: Floats,
-) -> float:
+def _scale(integrand: Callable[[Floats], Floats], dist: Family) -> float:
     """The largest component's E|g|, roughly, by Gauss's rule in each panel."""
     nodes, weights = leggauss(10)
+    knots = dist.knots(PANELS[0])
     width = np.diff(knots)[:, None]
     x = (knots[:-1, None] + width * (nodes + 1) / 2).ravel()
     weight = (width * weights / 2).ravel()
-    x = x.reshape(-1, *np.shape(dist.mean)) if isinstance(dist, Gaussian) else x
-    _check_mass(weight @ np.exp(dist.log_prob(x)), dist)
+    p = np.exp(dist.log_prob(x.reshape(-1, *dist.event)))
+    _check_mass(weight @ p, dist)
     return max((weight @ np.abs(integrand(x))).max(), np.finfo(float).tiny)
 
 

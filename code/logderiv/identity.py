@@ -2,15 +2,14 @@
 
     grad p(x) = p(x) * grad log p(x)        wherever p(x) > 0
 
-Every family has the same members: ``parameters``, ``sample``, ``log_prob``,
-``score`` and ``fisher``. The columns of the score follow ``parameters``.
-Parameters are checked once, at construction, and cannot be changed after it.
+Every family has the same members (`logderiv.family.Family`): ``parameters``,
+``sample``, ``log_prob``, ``score``, ``fisher`` and others. The columns of the
+score follow ``parameters``. Parameters are checked once, at construction, and
+cannot be changed after it.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,89 +17,29 @@ from scipy.special import expit, gammaln, log_softmax, xlogy
 from scipy.stats.sampling import DiscreteAliasUrn
 
 from logderiv import checks
-from logderiv.checks import Floats
-
-# From weights (m, n) to their sums, (m,), and weights @ score above
-# weights @ score^2, (2, m, p).
-ScoreSums = Callable[[Floats], tuple[Floats, Floats]]
+from logderiv.checks import Floats, Samples
+from logderiv.family import (
+    DrawPair,
+    Family,
+    Pair,
+    WeightedPair,
+    inside,
+    samples,
+    uniform,
+)
+from logderiv.memory import rows_of
 
 # From 2e13 on the variance of NumPy's Poisson draws is wrong (numpy#31986).
-LARGEST_SAMPLED, LARGEST_TABULATED = 5e12, 1e10
+LARGEST_SAMPLED, LARGEST_TABULATED, LARGEST_LISTED = 5e12, 1e10, 1e6
 LEAST_SPREAD = 1e-12
-
-
-def _samples(x: ArrayLike, shape: tuple = (None,)) -> Floats:
-    """Samples as floats of ``shape``, free of NaN."""
-    x = checks.numbers("x", x)
-    if x.ndim != len(shape) or x.shape[1:] != shape[1:]:
-        raise ValueError(
-            f"x must have shape {checks.pretty(shape)}, got {x.shape}"
-        )
-    if np.isnan(x).any():
-        raise ValueError(f"x holds nan at row {np.argwhere(np.isnan(x))[0][0]}")
-    return x
-
-
-def _inside(x: np.ndarray, support: np.ndarray, where: str) -> np.ndarray:
-    """x, if all of it lies in the support: elsewhere there is no score."""
-    if not support.all():
-        raise ValueError(
-            f"the score exists on {where} only, got x = {x[~support][0]}"
-        )
-    return x
-
-
-class Family(ABC):
-    """A distribution p(x; theta) with one column of score a parameter.
-
-    ``transform(noise(n, rng))`` is a sample, too, whose noise does not depend
-    on theta: with the same noise, samples at two thetas can be compared.
-    """
-
-    width = 1
-    """How many numbers a sample has."""
-
-    @abstractmethod
-    def noise(self, n: int, rng: np.random.Generator) -> Floats:
-        """n draws of what is random, whatever theta is: shape (n, ...)."""
-
-    @abstractmethod
-    def transform(self, noise: Floats) -> np.ndarray:
-        """The samples that this noise becomes at this theta, (n, ...)."""
-
-    @abstractmethod
-    def score(self, x: ArrayLike) -> Floats:
-        """grad log p(x), shape (n, p)."""
-
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """n independent draws, shape (n,) or (n, D)."""
-        return self.transform(self.noise(n, rng))
-
-    def _set(self, **parameters: float | Floats) -> None:
-        """Store checked parameters; arrays cannot be written to any more."""
-        for name, value in parameters.items():
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
-            object.__setattr__(self, name, value)
-
-
-def score_sums(score: Floats) -> ScoreSums:
-    """The weighted sums of these scores (n, p), and of their squares."""
-    powers = np.stack([score, score**2])
-    return lambda weights: (weights.sum(axis=1), weights @ powers)
 
 
 def _is_one(value: object) -> bool:
     """Whether a value is one thing, not a list."""
     try:
-        return np.ndim(value) == 0
+        return np.ndim(value) == 0  # type: ignore[arg-type]
     except ValueError:
         return False
-
-
-def _uniform(n: int, rng: np.random.Generator) -> Floats:
-    """n draws from [0, 1)."""
-    return checks.generator(rng).random(checks.whole("n", n, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,28 +68,40 @@ class Bernoulli(Family):
 
     def noise(self, n: int, rng: np.random.Generator) -> Floats:
         """Uniform, shape (n,)."""
-        return _uniform(n, rng)
+        return uniform(n, rng)
 
-    def transform(self, noise: Floats) -> np.ndarray:
+    def transform(self, noise: Floats) -> Samples:
         """1 where the noise is below p(1), integers, shape (n,)."""
         return (noise < self.probability).astype(np.int64)
 
     def log_prob(self, x: ArrayLike) -> Floats:
         """log p(x), shape (n,); -inf where x is neither 0 nor 1."""
-        x = _samples(x)
+        x = samples(x)
         log_p0, log_p1 = -np.logaddexp(0, [self.logit, -self.logit])
         return np.where(x == 1, log_p1, np.where(x == 0, log_p0, -np.inf))
 
     def score(self, x: ArrayLike) -> Floats:
         """x - p(1), shape (n, 1). Raises ValueError outside {0, 1}."""
-        x = _samples(x)
-        x = _inside(x, (x == 0) | (x == 1), "{0, 1}")
+        x = samples(x)
+        x = inside(x, (x == 0) | (x == 1), "{0, 1}")
         score = np.where(x == 1, expit(-self.logit), -expit(self.logit))
         return score[:, None]
 
     def fisher(self) -> Floats:
         """E[score score^T], shape (1, 1)."""
         return np.array([[expit(self.logit) * expit(-self.logit)]])
+
+    def outcomes(self) -> Samples:
+        """0 and 1."""
+        return np.arange(2)
+
+    def weak_derivatives(self) -> list[WeightedPair]:
+        """p(1) p(0) * (1 - 0): both sides are certain."""
+
+        def sides(m: int, rng: np.random.Generator) -> Pair:
+            return np.ones(m, dtype=np.int64), np.zeros(m, dtype=np.int64)
+
+        return [WeightedPair(self.fisher().item(), sides)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,19 +138,19 @@ class Categorical(Family):
     def _urn(self) -> DiscreteAliasUrn:
         return DiscreteAliasUrn(self.probabilities.copy())
 
-    def _support(self, x: np.ndarray) -> np.ndarray:
+    def _support(self, x: Samples) -> Samples:
         return (x >= 0) & (x < len(self.logits)) & (x == np.floor(x))
 
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+    def sample(self, n: int, rng: np.random.Generator) -> Samples:
         """n independent draws, integers 0 to K - 1, shape (n,)."""
         n, rng = checks.whole("n", n, 1), checks.generator(rng)
         return self._urn.rvs(n, random_state=rng).astype(np.int64)
 
     def noise(self, n: int, rng: np.random.Generator) -> Floats:
         """Uniform, shape (n,)."""
-        return _uniform(n, rng)
+        return uniform(n, rng)
 
-    def transform(self, noise: Floats) -> np.ndarray:
+    def transform(self, noise: Floats) -> Samples:
         """The first a whose cumulative probability exceeds the noise."""
         return np.searchsorted(self._below, noise, side="right")
 
@@ -207,38 +158,35 @@ class Categorical(Family):
     def _below(self) -> Floats:
         return np.cumsum(self.probabilities)[:-1]
 
-    def scored_sample(
-        self, n: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, ScoreSums]:
-        """n draws x, (n,), and the weighted sums of their scores: x is only
-        counted, there is no (n, K) array.
-        """
-        x = self.sample(n, rng)
-        return x, partial(self._score_sums, x)
+    @property
+    def rows_summed(self) -> int:
+        """Many more samples than arms: each block walks through the arms."""
+        return max(rows_of(1), 16 * len(self.logits))
 
-    def _score_sums(
-        self, x: np.ndarray, weights: Floats
-    ) -> tuple[Floats, Floats]:
+    def score_sums(self, x: Samples, weights: Floats) -> Floats:
+        """x is only counted, there is no (n, K) array: an arm's score is
+        1 - p where it came up and -p elsewhere.
+        """
         p, others = self.probabilities, self._others
         here = np.stack([np.bincount(x, row, len(p)) for row in weights])
-        total = here.sum(axis=1)
-        elsewhere = total[:, None] - here
-        first = here * others - elsewhere * p
-        second = here * others**2 + elsewhere * p**2
-        return total, np.stack([first, second])
+        elsewhere = here.sum(axis=1, keepdims=True) - here
+        sums = np.empty((2, *here.shape))
+        sums[0] = here * others - elsewhere * p
+        sums[1] = here * others**2 + elsewhere * p**2
+        return sums
 
     def log_prob(self, x: ArrayLike) -> Floats:
         """log p(x), shape (n,); -inf outside {0, ..., K - 1}."""
-        x = _samples(x)
+        x = samples(x)
         support = self._support(x)
         index = np.where(support, x, 0).astype(np.int64)
         return np.where(support, log_softmax(self.logits)[index], -np.inf)
 
     def score(self, x: ArrayLike) -> Floats:
         """e_x - p, shape (n, K). Raises ValueError outside the support."""
-        x = _samples(x)
+        x = samples(x)
         last = len(self.logits) - 1
-        x = _inside(x, self._support(x), f"{{0, ..., {last}}}")
+        x = inside(x, self._support(x), f"{{0, ..., {last}}}")
         arm = x.astype(np.int64)
         score = np.tile(-self.probabilities, (len(x), 1))
         score[np.arange(len(x)), arm] = self._others[arm]
@@ -256,6 +204,29 @@ class Categorical(Family):
         before = np.concatenate([[0], np.cumsum(p[:-1])])
         after = np.concatenate([np.cumsum(p[:0:-1])[::-1], [0]])
         return before + after
+
+    def outcomes(self) -> Samples:
+        """0 to K - 1."""
+        return np.arange(len(self.logits))
+
+    def weak_derivatives(self) -> list[WeightedPair]:
+        """p_j (1 - p_j) * (arm j - another arm, drawn by p), for every j."""
+        weights = self.probabilities * self._others
+        return [
+            WeightedPair(weight, self._arm_and_another(arm))
+            for arm, weight in enumerate(weights.tolist())
+        ]
+
+    def _arm_and_another(self, arm: int) -> DrawPair:
+        if len(self.logits) == 1:
+            return lambda m, rng: (np.full(m, arm), np.full(m, arm))
+        others = Categorical(np.delete(self.logits, arm))
+
+        def sides(m: int, rng: np.random.Generator) -> Pair:
+            another = others.sample(m, rng)
+            return np.full(m, arm), another + (another >= arm)
+
+        return sides
 
 
 @dataclass(frozen=True, eq=False)
@@ -311,25 +282,21 @@ class Gaussian(Family):
         return mean, std
 
     @property
-    def _event(self) -> tuple[int, ...]:
+    def event(self) -> tuple[int, ...]:
+        """() or (D,)."""
         return np.shape(self.mean)
-
-    @property
-    def width(self) -> int:
-        """D."""
-        return np.size(self.mean)
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """("mean", "std"), or ("mean[0]", ..., "std[D-1]")."""
-        if not self._event:
+        if not self.event:
             return ("mean", "std")
-        size = range(self._event[0])
+        size = range(self.event[0])
         return tuple(f"{name}[{d}]" for name in ("mean", "std") for d in size)
 
     def noise(self, n: int, rng: np.random.Generator) -> Floats:
         """Standard normal, shape (n,) or (n, D)."""
-        shape = (checks.whole("n", n, 1), *self._event)
+        shape = (checks.whole("n", n, 1), *self.event)
         return checks.generator(rng).standard_normal(shape)
 
     def transform(self, noise: Floats) -> Floats:
@@ -339,7 +306,7 @@ class Gaussian(Family):
         return x
 
     def _standardised(self, x: ArrayLike) -> Floats:
-        return (_samples(x, (None, *self._event)) - self.mean) / self.std
+        return (samples(x, (None, *self.event)) - self.mean) / self.std
 
     def log_prob(self, x: ArrayLike) -> Floats:
         """log p(x), summed over coordinates, shape (n,)."""
@@ -347,50 +314,40 @@ class Gaussian(Family):
             z = self._standardised(x)
             power = z**2
         terms = -0.5 * power - np.log(self.std) - 0.5 * np.log(2 * np.pi)
-        return terms.sum(axis=1) if self._event else terms
+        return terms.sum(axis=1) if self.event else terms
 
     def score(self, x: ArrayLike) -> Floats:
         """(x - mean) / std^2, ((x - mean)^2 - std^2) / std^3: (n, p).
 
         Raises ValueError where x is infinite.
         """
-        x = _samples(x, (None, *self._event))
-        x = _inside(x, np.isfinite(x), "the finite numbers")
+        x = samples(x, (None, *self.event))
+        x = inside(x, np.isfinite(x), "the finite numbers")
         with np.errstate(over="ignore"):
             z = self._standardised(x)
             score = np.column_stack([z / self.std, (z**2 - 1) / self.std])
         return checks.bounded("the score", score)
 
-    def scored_sample(
-        self, n: int, rng: np.random.Generator
-    ) -> tuple[Floats, ScoreSums]:
-        """n draws x, (n, ...), and the weighted sums of their scores, in few
-        passes: the noise is z.
-        """
-        noise = self.noise(n, rng)
-        return self.transform(noise), partial(self._score_sums, noise)
+    @property
+    def rows_summed(self) -> int:
+        """`score_sums` holds D numbers a sample, not the 2 D of a score."""
+        return rows_of(np.size(self.mean))
 
-    def _score_sums(
-        self, noise: Floats, weights: Floats
-    ) -> tuple[Floats, Floats]:
-        """With z the noise, the scores are z / std and (z^2 - 1) / std."""
-        z = noise.reshape(len(noise), -1)
+    def score_sums(self, x: Samples, weights: Floats) -> Floats:
+        """With z = (x - mean) / std, the scores are z / std and
+        (z^2 - 1) / std: sums of z, z^2 and z^4 are enough.
+        """
+        z = x - self.mean
+        z *= 1 / np.asarray(self.std)
+        z = z.reshape(len(x), -1)
         power = z * z
         with_z, with_z2 = weights @ z, weights @ power
         with_z4 = weights @ np.square(power, out=power)
-        total = weights.sum(axis=1)
-        sums = np.empty((2, len(weights), 2, z.shape[1]))
-        sums[0, :, 0], sums[1, :, 0] = with_z, with_z2
-        np.subtract(with_z2, total[:, None], out=sums[0, :, 1])
-        np.subtract(with_z4, with_z2 + sums[0, :, 1], out=sums[1, :, 1])
-        sums *= self._precision
-        return total, sums.reshape(2, len(weights), -1)
-
-    @cached_property
-    def _precision(self) -> Floats:
-        """1 / std and 1 / std^2, (2, 1, 1, D)."""
-        scale = np.atleast_1d(1 / np.asarray(self.std))
-        return np.stack([scale, scale**2])[:, None, None]
+        in_std = with_z2 - weights.sum(axis=1, keepdims=True)
+        scale = np.tile(1 / np.atleast_1d(self.std), 2)
+        first = np.hstack([with_z, in_std]) * scale
+        second = np.hstack([with_z2, with_z4 - with_z2 - in_std]) * scale**2
+        return np.stack([first, second])
 
     def path(self, x: ArrayLike, slope: Floats) -> Floats:
         """slope * dx/dparameter along x = mean + std * noise: (n, p)."""
@@ -400,6 +357,59 @@ class Gaussian(Family):
         """E[score score^T], shape (p, p)."""
         precision = np.atleast_1d(self.std) ** -2.0
         return np.diag(np.concatenate([precision, 2 * precision]))
+
+    def knots(self, panels: int) -> Floats:
+        """From -37 to 37 std, ``panels`` of them within 12."""
+        if np.size(self.mean) > 1:
+            raise ValueError(
+                "exact quadrature is for one dimension, "
+                f"got a Gaussian with mean {self.mean}"
+            )
+        tail = np.linspace(12, 37, 26)[1:]
+        middle = np.linspace(-12, 12, panels + 1)
+        z = np.concatenate([-tail[::-1], middle, tail])
+        return np.squeeze(self.mean) + np.squeeze(self.std) * z
+
+    def weak_derivatives(self) -> list[WeightedPair]:
+        """mean: (mean + std R less mean - std R) / (std sqrt(2 pi)),
+        std: (mean + std M less mean + std M U) / std.
+
+        R is Rayleigh, M is Maxwell with a random sign, U uniform on [0, 1),
+        so that M U is standard normal.
+        """
+        std = np.atleast_1d(self.std)
+        return [
+            WeightedPair(constant, self._along(d, standard))
+            for constants, standard in (
+                (1 / (std * np.sqrt(2 * np.pi)), _rayleigh),
+                (1 / std, _maxwell),
+            )
+            for d, constant in enumerate(constants)
+        ]
+
+    def _along(self, d: int, standard: DrawPair) -> DrawPair:
+        """Samples whose coordinate d follows a standardised pair."""
+
+        def sides(m: int, rng: np.random.Generator) -> Pair:
+            noise = self.noise(m, rng)
+            plus, minus = noise.copy(), noise
+            plus.reshape(m, -1)[:, d], minus.reshape(m, -1)[:, d] = standard(
+                m, rng
+            )
+            return self.transform(plus), self.transform(minus)
+
+        return sides
+
+
+def _rayleigh(m: int, rng: np.random.Generator) -> Pair:
+    draw = rng.rayleigh(size=m)
+    return draw, -draw
+
+
+def _maxwell(m: int, rng: np.random.Generator) -> Pair:
+    size = np.sqrt(rng.chisquare(3, m))
+    draw = np.where(rng.random(m) < 0.5, size, -size)
+    return draw, draw * rng.random(m)
 
 
 @dataclass(frozen=True, eq=False)
@@ -422,7 +432,7 @@ class Poisson(Family):
     def __post_init__(self) -> None:
         self._set(rate=checks.real("rate", self.rate, positive=True))
 
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+    def sample(self, n: int, rng: np.random.Generator) -> Samples:
         """n independent draws, integers >= 0, shape (n,)."""
         self._check_rate(LARGEST_SAMPLED)
         n = checks.whole("n", n, 1)
@@ -436,9 +446,9 @@ class Poisson(Family):
 
     def noise(self, n: int, rng: np.random.Generator) -> Floats:
         """Uniform, shape (n,)."""
-        return _uniform(n, rng)
+        return uniform(n, rng)
 
-    def transform(self, noise: Floats) -> np.ndarray:
+    def transform(self, noise: Floats) -> Samples:
         """The first count whose cumulative probability exceeds the noise."""
         first, below = self._below
         return first + np.searchsorted(below, noise, side="right")
@@ -447,17 +457,16 @@ class Poisson(Family):
     def _below(self) -> tuple[int, Floats]:
         """The first count that can come up, and cumulated probabilities."""
         self._check_rate(LARGEST_TABULATED)
-        reach = 12 * np.sqrt(self.rate) + 60
-        first = max(0, int(self.rate - reach))
-        p = np.exp(self.log_prob(np.arange(first, int(self.rate + reach))))
-        return first, np.cumsum(p / p.sum())
+        counts = self._around(12 * np.sqrt(self.rate) + 60)
+        p = np.exp(self.log_prob(counts))
+        return counts[0], np.cumsum(p / p.sum())
 
-    def _support(self, x: np.ndarray) -> np.ndarray:
+    def _support(self, x: Samples) -> Samples:
         return (x >= 0) & (x == np.floor(x)) & np.isfinite(x)
 
     def log_prob(self, x: ArrayLike) -> Floats:
         """log p(x), shape (n,); -inf unless x is 0, 1, 2, ..."""
-        x = _samples(x)
+        x = samples(x)
         support = self._support(x)
         few = support & (x < 16)
         k = np.where(few, x, 0)
@@ -482,8 +491,8 @@ class Poisson(Family):
 
     def score(self, x: ArrayLike) -> Floats:
         """x / rate - 1, shape (n, 1). Raises ValueError off 0, 1, 2, ..."""
-        x = _samples(x)
-        x = _inside(x, self._support(x), "{0, 1, 2, ...}")
+        x = samples(x)
+        x = inside(x, self._support(x), "{0, 1, 2, ...}")
         with np.errstate(over="ignore"):
             score = (x - self.rate) / self.rate
         return checks.bounded("the score", score[:, None])
@@ -491,6 +500,28 @@ class Poisson(Family):
     def fisher(self) -> Floats:
         """E[score score^T], shape (1, 1)."""
         return np.array([[1 / self.rate]])
+
+    def outcomes(self) -> Samples:
+        """All within 40 sqrt(rate) + 200 of the rate, up to a rate of 1e6."""
+        if self.rate > LARGEST_LISTED:
+            raise ValueError(
+                f"exact sums are for rates up to {LARGEST_LISTED:g}, "
+                f"got {self!r}"
+            )
+        return self._around(40 * np.sqrt(self.rate) + 200)
+
+    def _around(self, reach: float) -> Samples:
+        first = max(0, int(self.rate - reach))
+        return np.arange(first, int(self.rate + reach))
+
+    def weak_derivatives(self) -> list[WeightedPair]:
+        """1 * (x + 1 less x)."""
+
+        def sides(m: int, rng: np.random.Generator) -> Pair:
+            x = self.sample(m, rng)
+            return x + 1, x
+
+        return [WeightedPair(1.0, sides)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -523,19 +554,34 @@ class Exponential(Family):
 
     def log_prob(self, x: ArrayLike) -> Floats:
         """log p(x), shape (n,); -inf where x < 0."""
-        x = _samples(x)
+        x = samples(x)
         return np.where(x >= 0, np.log(self.rate) - self.rate * x, -np.inf)
 
     def score(self, x: ArrayLike) -> Floats:
         """1 / rate - x, shape (n, 1). Raises ValueError where x < 0."""
-        x = _samples(x)
-        x = _inside(x, (x >= 0) & np.isfinite(x), "[0, inf)")
+        x = samples(x)
+        x = inside(x, (x >= 0) & np.isfinite(x), "[0, inf)")
         return (1 / self.rate - x)[:, None]
 
     def path(self, x: ArrayLike, slope: Floats) -> Floats:
         """slope * dx/drate along x = noise / rate: (n, 1)."""
-        return (-slope * _samples(x) / self.rate)[:, None]
+        return (-slope * samples(x) / self.rate)[:, None]
 
     def fisher(self) -> Floats:
         """E[score score^T], shape (1, 1)."""
         return np.array([[self.rate**-2.0]])
+
+    def knots(self, panels: int) -> Floats:
+        """From 0 to 700 / rate, ``panels`` of them up to 30, finer at 0."""
+        near = np.linspace(0, 30, panels + 1)
+        near = np.concatenate([[0], np.geomspace(1e-6, 0.1, 17), near[2:]])
+        return np.concatenate([near, np.geomspace(30, 700, 33)[1:]]) / self.rate
+
+    def weak_derivatives(self) -> list[WeightedPair]:
+        """1 / rate * (x less x + x'), x' another draw."""
+
+        def sides(m: int, rng: np.random.Generator) -> Pair:
+            x = self.sample(m, rng)
+            return x, x + self.sample(m, rng)
+
+        return [WeightedPair(1 / self.rate, sides)]

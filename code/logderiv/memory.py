@@ -1,6 +1,23 @@
-"""Memory that is freed stays with the process, to be used again."""
+"""How much is held at a time, whatever n is, and used again."""
+
+from collections.abc import Iterator
 
 import numpy as np
+
+# Numbers in a block: a few arrays of that size fit a processor's cache.
+BLOCK = 32_768
+
+
+def rows_of(width: int) -> int:
+    """How many rows of ``width`` numbers make a block."""
+    return max(1, BLOCK // width)
+
+
+def blocks(n: int, rows: int, unit: int = 1) -> Iterator[int]:
+    """Sizes that sum to n: whole units, about ``rows`` at a time."""
+    size = max(1, rows // unit) * unit
+    for first in range(0, n, size):
+        yield min(size, n - first)
 
 
 def keep_freed() -> None:

@@ -1,15 +1,16 @@
-"""Chapter 3. Estimators of grad E[f(x)], each the mean of n such terms:
+"""Chapter 3. The estimators of ``logderiv.plain``, behind a door.
 
     score_function      (f(x) - b) * score(x)
     pathwise            f'(x) * dx/dtheta
     measure_valued      constant * (f(plus) - f(minus))
     finite_difference   (f(x at theta + h) - f(x at theta - h)) / (2 h)
 
-Every one returns an `Estimate`: the gradient never comes without its standard
-error. Samples are drawn, used and forgotten block by block.
+What goes in is checked. Samples are drawn, used and forgotten block by block.
+Every one returns an `Estimate`: the gradient, the mean of n such terms, never
+comes without its standard error.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,20 +18,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from logderiv import checks
-from logderiv.checks import Floats, Payoff
-from logderiv.estimate import Estimate, RunningMoments, blocks
-from logderiv.identity import (
-    Categorical,
-    Exponential,
+from logderiv.checks import Floats, Payoff, Samples
+from logderiv.estimate import Estimate, RunningMoments
+from logderiv.family import (
+    DrawPair,
     Family,
-    Gaussian,
-    ScoreSums,
-    score_sums,
+    Pair,
+    WeightedPair,
+    checked_family,
 )
-from logderiv.measures import Split, central_difference, weak_derivative
+from logderiv.memory import blocks, rows_of
+from logderiv.plain import Baseline, mean_of_others
 
 BASELINES = ("leave-one-out", "optimal")
-Baseline = float | str | None
 
 # Of a sample's size, to hold a derivative against differences.
 STEPS = (1e-5, 1e-7, 1e-9, 1e-11)
@@ -41,9 +41,9 @@ ROUNDING = 1e-13
 class Scored(Protocol):
     """Any object with sample and score."""
 
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray: ...
+    def sample(self, n: int, rng: np.random.Generator, /) -> Samples: ...
 
-    def score(self, x: np.ndarray) -> Floats: ...
+    def score(self, x: Samples, /) -> ArrayLike: ...
 
 
 def score_function(
@@ -82,36 +82,40 @@ def score_function(
     """
     baseline = _checked_baseline(baseline)
     n = checks.whole("n", n, 4 if baseline == "optimal" else 2)
-    _check_source(dist, rng)
+    source = _source(dist, rng)
     with np.errstate(over="ignore", invalid="ignore"):
         if group is not None:
-            size = _group_size(group, baseline, n)
-            return _grouped(f, dist, n, rng, size)
+            return _grouped(f, source, n, rng, _group_size(group, baseline, n))
         if baseline == "optimal":
-            return _cross_fitted(f, dist, n, rng)
+            return _cross_fitted(f, source, n, rng)
         if baseline == "leave-one-out":
-            sums = _baseline_sums(f, dist, n, rng, pivot=None)
-            return sums.estimate(shift=sums.mean, scale=n / (n - 1))
-        return _with_constant(f, dist, n, rng, baseline or 0.0)
+            return _leave_one_out(f, source, n, rng)
+        return _with_constant(f, source, n, rng, float(baseline or 0.0))
 
 
 def _with_constant(
-    f: Payoff, dist: Scored, n: int, rng: np.random.Generator, baseline: float
+    f: Payoff, source: "Source", n: int, rng: np.random.Generator, b: float
 ) -> Estimate:
-    """The Estimate with terms (f - baseline) * s."""
-    total, squares = 0.0, 0.0
-    for m in _block_sizes(dist, n):
-        x, sums_of_scores = _scored_sample(dist, m, rng)
-        weights = np.empty((2, m))
-        np.subtract(checks.payoff(f, x), baseline, out=weights[0])
-        np.square(weights[0], out=weights[1])
-        _, (first, second) = sums_of_scores(weights)
-        total += first[0]
-        squares += second[1]
+    """The sums of the terms (f - b) * score, and of their squares."""
+    total = squares = np.zeros(1)
+    for m in blocks(n, source.rows_summed):
+        x = source.sample(m, rng)
+        weight = checks.payoff(f, x) - b
+        sums = source.score_sums(x, np.stack([weight, weight**2]))
+        total, squares = total + sums[0, 0], squares + sums[1, 1]
     return _estimate(total, squares, n)
 
 
-@dataclass
+def _leave_one_out(
+    f: Payoff, source: "Source", n: int, rng: np.random.Generator
+) -> Estimate:
+    """f_i less the mean of the others is n / (n - 1) * (f_i - mean of all)."""
+    sums = _baseline_sums(f, source, n, rng)
+    total, squares = sums.terms(sums.mean)
+    scale = n / (n - 1)
+    return _estimate(scale * total, scale**2 * squares, n)
+
+
 class BaselineSums:
     """Sums over n samples from which every baseline follows, w = f - pivot.
 
@@ -119,29 +123,32 @@ class BaselineSums:
     coefficients.
 
     Attributes:
-        pivot: what is taken from every payoff first, against cancellation.
-        total: (3,), sums of 1, w and w^2.
+        pivot: what is taken from every payoff first, against cancellation;
+            the mean of the first payoffs, if not given.
+        count: n.
+        total: sum of w.
         sums: (2, 3, p), sums of s, w s and w^2 s; of s^2, w s^2 and w^2 s^2.
     """
 
-    pivot: float
-    total: Floats | float = 0.0
-    sums: Floats | float = 0.0
+    def __init__(self, pivot: float | None = None) -> None:
+        self.pivot, self.count, self.total = pivot, 0, 0.0
+        self.sums = np.zeros((2, 3, 1))
 
-    def add(self, values: Floats, sums_of_scores: ScoreSums) -> None:
-        """Take m further payoffs and the sums of their scores in."""
-        weights = np.empty((3, len(values)))
-        weights[0] = 1
-        np.subtract(values, self.pivot, out=weights[1])
+    def add(self, source: "Source", x: Samples, payoff: Floats) -> None:
+        """Take further samples and their payoffs in."""
+        if self.pivot is None:
+            self.pivot = float(payoff.mean())
+        weights = np.ones((3, len(payoff)))
+        np.subtract(payoff, self.pivot, out=weights[1])
         np.square(weights[1], out=weights[2])
-        total, sums = sums_of_scores(weights)
-        self.total += total
-        self.sums += sums
+        self.count += len(payoff)
+        self.total += weights[1].sum()
+        self.sums = source.score_sums(x, weights) + self.sums
 
     @property
     def mean(self) -> float:
         """Mean w."""
-        return self.total[1] / self.total[0]
+        return self.total / self.count
 
     @property
     def optimal(self) -> Floats:
@@ -149,16 +156,10 @@ class BaselineSums:
         weight, top, _ = self.sums[1]
         return np.divide(top, weight, out=np.zeros_like(top), where=weight > 0)
 
-    def terms(self, shift: Floats | float) -> tuple[Floats, Floats]:
-        """The sums of (w - shift) s and of its square, (p,) each."""
+    def terms(self, b: Floats | float) -> tuple[Floats, Floats]:
+        """The sums of (w - b) s and of its square, (p,) each."""
         (s, ws, _), (s2, ws2, w2s2) = self.sums
-        return ws - shift * s, w2s2 - 2 * shift * ws2 + shift**2 * s2
-
-    def estimate(self, shift: float, scale: float) -> Estimate:
-        """The Estimate with terms scale * (w - shift) * s."""
-        total, squares = self.terms(shift)
-        n = int(self.total[0])
-        return _estimate(scale * total, scale**2 * squares, n)
+        return ws - b * s, w2s2 - 2 * b * ws2 + b**2 * s2
 
 
 def _estimate(total: Floats, squares: Floats, n: int) -> Estimate:
@@ -181,97 +182,84 @@ def _estimate(total: Floats, squares: Floats, n: int) -> Estimate:
     return Estimate(mean, variance, np.sqrt(variance / n), calls=n, n=n)
 
 
-def _scored_sample(
-    dist: Scored, m: int, rng: np.random.Generator
-) -> tuple[np.ndarray, ScoreSums]:
-    """m samples, and the weighted sums of their scores."""
-    if type(dist) in (Categorical, Gaussian):
-        return dist.scored_sample(m, rng)
-    x = _sample(dist, m, rng)
-    return x, score_sums(_scores(dist, x.copy()))
+class Foreign:
+    """An object with sample and score behind what is asked of a family."""
+
+    rows_scored = rows_summed = rows_of(64)
+    """How wide its samples and scores are, nobody knows."""
+
+    def __init__(self, dist: Scored) -> None:
+        self.dist = dist
+
+    def sample(self, m: int, rng: np.random.Generator) -> Samples:
+        """m samples, (m, ...)."""
+        x = np.asarray(self.dist.sample(m, rng))
+        if x.shape[:1] != (m,):
+            raise ValueError(
+                f"dist.sample({m}, rng) must return {m} rows, "
+                f"got shape {x.shape}"
+            )
+        return x
+
+    def score(self, x: Samples) -> Floats:
+        """The scores of samples x, which get a copy, (m, p)."""
+        score = self.dist.score(x.copy())
+        return checks.array("score", score, (len(x), None))
+
+    score_sums = Family.score_sums
 
 
-def _block_sizes(dist: Scored, n: int) -> Iterator[int]:
-    """Blocks of samples whose scores fit a cache."""
-    if type(dist) is Categorical:
-        return blocks(n, dist.width, unit=16 * dist.logits.size)
-    if type(dist) is Gaussian:
-        return blocks(n, dist.width)
-    return blocks(n, _width(dist))
+Source = Family | Foreign
 
 
-def _width(dist: Scored) -> int:
-    """How many numbers a sample or its score has; a guess for strangers."""
+def _source(dist: Scored, rng: object) -> Source:
+    """dist, behind checks unless it is a family."""
+    checks.generator(rng)
     if isinstance(dist, Family):
-        return max(dist.width, len(dist.parameters))
-    return 64
-
-
-def _scores(dist: Scored, x: np.ndarray) -> Floats:
-    """The scores of samples x, finite, (m, p)."""
-    return checks.array("score", dist.score(x), (len(x), None))
-
-
-def _sample(dist: Scored, m: int, rng: np.random.Generator) -> np.ndarray:
-    """m samples, (m, ...)."""
-    x = np.asarray(dist.sample(m, rng))
-    if x.shape[:1] != (m,):
-        raise ValueError(
-            f"dist.sample({m}, rng) must return {m} rows, got shape {x.shape}"
-        )
-    return x
-
-
-def _check_source(dist: object, rng: object) -> None:
-    """Refuse what cannot be sampled."""
+        return dist
     methods = (getattr(dist, name, None) for name in ("sample", "score"))
     if isinstance(dist, type) or not all(map(callable, methods)):
         raise TypeError(f"dist must have sample and score, got {dist!r}")
-    checks.generator(rng)
+    return Foreign(dist)
 
 
 def _baseline_sums(
     f: Payoff,
-    dist: Scored,
+    source: Source,
     n: int,
     rng: np.random.Generator,
-    pivot: float | None,
+    pivot: float | None = None,
 ) -> BaselineSums:
-    """The sums of n samples; pivot None: the mean of the first payoffs."""
-    sums = None
-    for m in _block_sizes(dist, n):
-        x, sums_of_scores = _scored_sample(dist, m, rng)
-        values = checks.payoff(f, x)
-        if sums is None:
-            sums = BaselineSums(values.mean() if pivot is None else pivot)
-        sums.add(values, sums_of_scores)
+    """The sums of n samples."""
+    sums = BaselineSums(pivot)
+    for m in blocks(n, source.rows_summed):
+        x = source.sample(m, rng)
+        sums.add(source, x, checks.payoff(f, x))
     return sums
 
 
 def _cross_fitted(
-    f: Payoff, dist: Scored, n: int, rng: np.random.Generator
+    f: Payoff, source: Source, n: int, rng: np.random.Generator
 ) -> Estimate:
     """Each half of the samples with the optimal baseline of the other."""
-    one = _baseline_sums(f, dist, n // 2, rng, pivot=None)
-    two = _baseline_sums(f, dist, n - n // 2, rng, pivot=one.pivot)
-    (total_1, squares_1), (total_2, squares_2) = (
-        one.terms(two.optimal),
-        two.terms(one.optimal),
-    )
+    one = _baseline_sums(f, source, n // 2, rng)
+    two = _baseline_sums(f, source, n - n // 2, rng, one.pivot)
+    total_1, squares_1 = one.terms(two.optimal)
+    total_2, squares_2 = two.terms(one.optimal)
     return _estimate(total_1 + total_2, squares_1 + squares_2, n)
 
 
 def _grouped(
-    f: Payoff, dist: Scored, n: int, rng: np.random.Generator, size: int
+    f: Payoff, source: Source, n: int, rng: np.random.Generator, size: int
 ) -> Estimate:
     """The mean of leave-one-out estimates of n / size groups."""
     moments = RunningMoments()
-    for m in blocks(n, _width(dist), unit=size):
-        x = _sample(dist, m, rng)
-        values = checks.payoff(f, x)
-        centred = values[:, None] - leave_one_out(values, size)
-        terms = centred * _scores(dist, x)
-        moments.add(terms.reshape(m // size, size, -1).mean(axis=1))
+    for m in blocks(n, source.rows_scored, unit=size):
+        x = source.sample(m, rng)
+        payoff = checks.payoff(f, x).reshape(-1, size).T
+        weight = (payoff - mean_of_others(payoff)).T
+        score = source.score(x).reshape(*weight.shape, -1)
+        moments.add(np.einsum("gi,gip->gp", weight, score) / size)
     return moments.estimate(n, calls=n)
 
 
@@ -312,30 +300,9 @@ def _group_size(group: object, baseline: Baseline, n: int) -> int:
     return group
 
 
-def leave_one_out(values: Floats, size: int) -> Floats:
-    """b_i = mean of the other payoffs in the group of i.
-
-    Args:
-        values: (n,) or (n, 1), payoffs.
-        size: of a group, >= 2, a divisor of n.
-    Returns:
-        (n, 1).
-    Raises:
-        ValueError: size is no such number.
-    Source: Mnih and Rezende (2016); Kool, van Hoof and Welling (2019).
-    """
-    if size < 2 or values.size % size:
-        raise ValueError(
-            f"groups of {size} do not divide {values.size} payoffs"
-        )
-    groups = values.reshape(-1, size)
-    others = groups.sum(axis=1, keepdims=True) - groups
-    return (others / (size - 1)).reshape(-1, 1)
-
-
 def pathwise(
     f: Payoff,
-    dist: Gaussian | Exponential,
+    dist: Family,
     n: int,
     rng: np.random.Generator,
     derivative: Callable[[np.ndarray], ArrayLike],
@@ -361,26 +328,23 @@ def pathwise(
         ValueError: derivative has a wrong shape, or plainly is not that of f.
     Source: Mohamed, Rosca, Figurnov and Mnih (2020), section 5.
     """
-    if not isinstance(dist, Gaussian | Exponential):
-        raise TypeError(
-            "pathwise needs samples that move smoothly with theta; "
-            f"{dist!r} is discrete, or no family of logderiv.identity"
-        )
+    dist = checked_family(dist)
     n = checks.whole("n", n, 2)
     checks.function("derivative", derivative)
     moments = RunningMoments()
-    for m in blocks(n, len(dist.parameters)):
+    for m in blocks(n, rows_of(len(dist.parameters))):
         x = dist.sample(m, rng)
         slope = checks.array(
             "derivative(x)", derivative(x.copy()), x.shape, booleans=True
         )
+        terms = dist.path(x, slope)
         if not moments.count:
-            _same_slope(f, x[:8], slope[:8])
-        moments.add(dist.path(x, slope))
+            _check_slope(f, x[:8], slope[:8])
+        moments.add(terms)
     return moments.estimate(n, calls=n)
 
 
-def _same_slope(f: Payoff, x: Floats, slope: Floats) -> None:
+def _check_slope(f: Payoff, x: Floats, slope: Floats) -> None:
     """Hold ``slope`` against differences of f on a few samples together.
 
     Where f bends within the step, a smaller one is tried, as long as the
@@ -425,8 +389,8 @@ def measure_valued(
     """grad_j E[f(x)] ~ 1/n sum_i constant_j * (f(plus_i) - f(minus_i)).
 
     The derivative of p in each parameter is a difference of two
-    distributions (`logderiv.measures.weak_derivative`). Nothing is asked of
-    f, and no score is needed.
+    distributions (`Family.weak_derivatives`). Nothing is asked of f, and no
+    score is needed.
 
     Args:
         f: maps samples (n, ...) to payoffs (n,); called on blocks of them.
@@ -441,7 +405,8 @@ def measure_valued(
         TypeError, ValueError: bad arguments.
     Source: Pflug (1989); Mohamed et al. (2020), section 6.
     """
-    return _paired(f, weak_derivative(dist), dist, n, rng, coupled)
+    pairs = checked_family(dist).weak_derivatives()
+    return _paired(f, pairs, n, rng, coupled)
 
 
 def finite_difference(
@@ -475,35 +440,67 @@ def finite_difference(
             out of its range.
     Source: Glasserman (2003), chapter 7.
     """
-    splits = central_difference(dist, step)
-    return _paired(f, splits, dist, n, rng, common_random_numbers)
+    pairs = central_differences(dist, step)
+    return _paired(f, pairs, n, rng, common_random_numbers)
+
+
+def central_differences(dist: Family, step: float) -> list[WeightedPair]:
+    """(E[f] at theta_j + step, less E[f] at theta_j - step) / (2 step).
+
+    A coupled pair is one noise, transformed at both thetas.
+
+    Args:
+        dist: a family of ``logderiv.identity``.
+        step: > 0, in the units of each parameter.
+    Returns:
+        A WeightedPair for each of ``dist.parameters``.
+    Raises:
+        TypeError: another distribution.
+        ValueError: step leaves the range of a parameter, or is lost in the
+            rounding of one.
+    """
+    dist = checked_family(dist)
+    step = checks.real("step", step, positive=True)
+    return [
+        WeightedPair(0.5 / step, _both_sides(dist, j, step))
+        for j in range(len(dist.parameters))
+    ]
+
+
+def _both_sides(dist: Family, j: int, step: float) -> DrawPair:
+    above, below = dist.moved(j, step), dist.moved(j, -step)
+
+    def sides(m: int, rng: np.random.Generator) -> Pair:
+        noise = dist.noise(m, rng)
+        return above.transform(noise), below.transform(noise)
+
+    return sides
 
 
 def _paired(
     f: Payoff,
-    splits: list[Split],
-    dist: Family,
+    pairs: list[WeightedPair],
     n: int,
     rng: np.random.Generator,
     coupled: bool,
 ) -> Estimate:
-    """The mean of constant * (f(plus) - f(minus)), a column a split."""
+    """The mean of constant * (f(plus) - f(minus)), a column a pair."""
     n = checks.whole("n", n, 2)
     checks.generator(rng)
     checks.boolean("coupled or common_random_numbers", coupled)
     moments = RunningMoments()
-    for m in blocks(n, max(dist.width, len(splits))):
-        terms, size = np.empty((m, len(splits))), np.empty(len(splits))
-        for j, split in enumerate(splits):
-            plus, minus = split.draw(m, rng, coupled)
+    for m in blocks(n, rows_of(len(pairs))):
+        terms, size = np.empty((m, len(pairs))), np.empty(len(pairs))
+        for j, pair in enumerate(pairs):
+            plus, minus = pair.draw(m, rng, coupled)
             high = checks.payoff(f, plus).copy()
             low = checks.payoff(f, minus)
             with np.errstate(over="ignore"):
-                terms[:, j] = split.constant * (high - low)
+                terms[:, j] = pair.constant * (high - low)
                 largest = np.abs(high).max() + np.abs(low).max()
-                size[j] = split.constant * largest
+                size[j] = pair.constant * largest
         moments.add(terms, size)
-    return moments.estimate(n, calls=2 * n * len(splits))
+    return moments.estimate(n, calls=2 * n * len(pairs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -537,8 +534,10 @@ def score_check(
         from 0 (2e-9 a parameter for a right score and a normal mean).
     """
     n = checks.whole("n", n, 1000)
-    _check_source(dist, rng)
-    score = _scores(dist, _sample(dist, n, rng))
+    source = _source(dist, rng)
+    score = checks.array(
+        "score", source.score(source.sample(n, rng)), (n, None)
+    )
     variance = score.var(axis=0)
     if callable(getattr(dist, "fisher", None)):
         square = (score.shape[1], score.shape[1])

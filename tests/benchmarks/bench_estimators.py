@@ -12,7 +12,6 @@ from scipy.stats.sampling import DiscreteAliasUrn
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from logderiv.estimate import BLOCK, blocks
 from logderiv.identity import (
     Bernoulli,
     Categorical,
@@ -20,6 +19,7 @@ from logderiv.identity import (
     Gaussian,
     Poisson,
 )
+from logderiv.memory import BLOCK, blocks, rows_of
 from logderiv.sampling import (
     finite_difference,
     measure_valued,
@@ -46,7 +46,7 @@ def square(x: np.ndarray) -> np.ndarray:
 def draw_normal(rng: np.random.Generator, count: int) -> None:
     """count standard normal numbers, forgotten block by block."""
     buffer = np.empty(BLOCK)
-    for size in blocks(count, 1):
+    for size in blocks(count, BLOCK):
         rng.standard_normal(out=buffer[:size])
 
 
@@ -78,7 +78,7 @@ def test_gaussian(ratio, count: int, size: int, baseline: str | None) -> None:
 def draw_categories(
     urn: DiscreteAliasUrn, rng: np.random.Generator, n: int
 ) -> None:
-    for size in blocks(n, 1):
+    for size in blocks(n, BLOCK):
         urn.rvs(size, random_state=rng)
 
 
@@ -128,12 +128,12 @@ def test_others(ratio, name: str) -> None:
         name,
         "over drawing n samples",
         lambda: estimator(square, dist, n, rng),
-        lambda: [len(dist.sample(m, rng)) for m in blocks(n, 1)],
+        lambda: [len(dist.sample(m, rng)) for m in blocks(n, BLOCK)],
     )
 
 
 def rows(n: int, size: int) -> list[int]:
-    return list(blocks(n, size))
+    return list(blocks(n, rows_of(size)))
 
 
 def draw_torch(n: int, size: int) -> None:

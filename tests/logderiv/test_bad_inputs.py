@@ -266,7 +266,7 @@ def _doors() -> dict[str, Door]:
         ):
             if call is pathwise and head not in SMOOTH:
                 continue
-            if call in (expectation, gradient, compare) and dist.width > 1:
+            if call in (expectation, gradient, compare) and dist.event:
                 continue
             add(f"{call.__name__} of {head}", call, **right)
     return doors

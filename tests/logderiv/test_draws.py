@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from logderiv.identity import Bernoulli, Categorical, Family, Poisson
-from logderiv.measures import weak_derivative
 from logderiv.sampling import measure_valued, score_function
 
 Array = np.ndarray
@@ -179,8 +178,8 @@ TIED = [
 def test_the_other_arms_tie_as_well(logits: Array) -> None:
     """What a measure-valued pair draws: the arm, and one of the others."""
     p, n = softmax(np.array(logits)), 200_000
-    for arm, split in enumerate(weak_derivative(Categorical(logits))):
-        plus, minus = split.pair(n, rng(arm))
+    for arm, pair in enumerate(Categorical(logits).weak_derivatives()):
+        plus, minus = pair.sides(n, rng(arm))
         assert (plus == arm).all()
         others = np.where(np.arange(len(p)) == arm, 0, p)
         if others.any():

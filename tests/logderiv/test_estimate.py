@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logderiv import estimate
-from logderiv.estimate import Estimate, RunningMoments, blocks
+from logderiv import memory
+from logderiv.estimate import Estimate, RunningMoments
 from logderiv.identity import (
     Bernoulli,
     Categorical,
@@ -23,6 +23,7 @@ from logderiv.identity import (
     Gaussian,
     Poisson,
 )
+from logderiv.memory import blocks, rows_of
 from logderiv.sampling import (
     finite_difference,
     measure_valued,
@@ -140,20 +141,20 @@ def test_terms_that_are_no_numbers_are_refused(bad: float) -> None:
 
 @given(
     n=st.integers(1, 300_000),
-    width=st.integers(1, 5000),
+    rows=st.integers(1, 40_000),
     unit=st.integers(1, 5000),
 )
 def test_blocks_are_whole_units_that_sum_to_n(
-    n: int, width: int, unit: int
+    n: int, rows: int, unit: int
 ) -> None:
     whole = -(-n // unit) * unit
-    sizes = list(blocks(whole, width, unit))
+    sizes = list(blocks(whole, rows, unit))
     assert sum(sizes) == whole
     assert all(size > 0 and size % unit == 0 for size in sizes)
     assert len(set(sizes[:-1])) <= 1
     assert sizes[-1] <= sizes[0]
-    assert sizes[0] * width <= max(estimate.BLOCK, width * unit)
-    assert sum(blocks(n, width)) == n
+    assert sizes[0] <= max(rows, unit)
+    assert sum(blocks(n, rows)) == n
 
 
 @given(
@@ -165,8 +166,8 @@ def test_blocks_are_as_large_as_they_may_be(
     n: int, width: int, block: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(estimate, "BLOCK", block)
-        sizes = list(blocks(n, width))
+        patch.setattr(memory, "BLOCK", block)
+        sizes = list(blocks(n, rows_of(width)))
     assert len(sizes) == -(-n // max(1, block // width))
 
 
@@ -210,7 +211,7 @@ def test_score_function_does_not_depend_on_the_blocks(
     """The same draws, cut elsewhere. Other draws are no such thing."""
     found = []
     for block in (1, 200, 32_768, 10**9):
-        monkeypatch.setattr(estimate, "BLOCK", block)
+        monkeypatch.setattr(memory, "BLOCK", block)
         n = 2400
         found.append(score_function(payoff, dist, n, rng(), **BASELINES[name]))
     for other in found[1:]:
@@ -226,7 +227,7 @@ def test_pathwise_does_not_depend_on_the_blocks(
 ) -> None:
     found = []
     for block in (60, 32_768):
-        monkeypatch.setattr(estimate, "BLOCK", block)
+        monkeypatch.setattr(memory, "BLOCK", block)
         found.append(
             pathwise(
                 lambda x: (x**2).reshape(len(x), -1).sum(axis=1),
@@ -268,7 +269,7 @@ def test_f_is_called_on_blocks_and_on_every_sample_once(name: str) -> None:
         assert asked == [8, 8]
         return
     assert sum(asked) == est.calls
-    assert max(asked) <= estimate.BLOCK
+    assert max(asked) <= memory.BLOCK
     assert len(asked) > 2
     assert est.calls == (n if name in BASELINES else 4 * n)
 

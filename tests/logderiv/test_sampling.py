@@ -27,10 +27,10 @@ from logderiv.identity import (
     Gaussian,
     Poisson,
 )
+from logderiv.plain import mean_of_others
 from logderiv.sampling import (
     Estimate,
     finite_difference,
-    leave_one_out,
     measure_valued,
     pathwise,
     score_check,
@@ -259,7 +259,7 @@ def test_own_sample_mean_shrinks_by_one_minus_one_over_n(n: int) -> None:
     def others(coin: Bernoulli) -> float:
         x = coin.sample(n, rng())
         value = coin_payoff(x)[:, None]
-        return ((value - leave_one_out(value, n)) * coin.score(x)).mean()
+        return ((value - mean_of_others(value)) * coin.score(x)).mean()
 
     truth = gradient(coin_payoff, coin)[0]
     shrunk = mean_over_all_samples(own, coin, n)
@@ -277,22 +277,6 @@ def test_z_test_rejects_the_own_sample_mean(agrees) -> None:
     error = np.sqrt(14 / 4 / (N / 2))
     assert not agrees(own.mean(), 2.0, error)
     assert agrees(own.mean(), 1.0, error)
-
-
-@given(
-    rows=st.integers(1, 4),
-    size=st.integers(2, 5),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_leave_one_out_is_the_mean_of_the_others(
-    rows: int, size: int, seed: int
-) -> None:
-    values = rng(seed).normal(size=(rows * size, 1))
-    got = leave_one_out(values, size)
-    for i in range(len(values)):
-        group = range(i - i % size, i - i % size + size)
-        others = [values[j, 0] for j in group if j != i]
-        assert np.isclose(got[i, 0], np.mean(others), atol=1e-12)
 
 
 def group_terms(size: int, nodes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -155,7 +155,7 @@ def grouped_weights(rewards, group):
 # %% grouped_weights alt_dictionary_and_package
 from collections import defaultdict
 
-from logderiv.sampling import leave_one_out
+from logderiv.plain import mean_of_others
 
 
 def grouped_weights(rewards, group):
@@ -163,7 +163,7 @@ def grouped_weights(rewards, group):
     for i, label in enumerate(group.tolist()):
         members[label].append(i)
     for rows in members.values():
-        rewards[rows] -= leave_one_out(rewards[rows], len(rows))[:, 0]
+        rewards[rows] -= mean_of_others(rewards[rows])
     return rewards
 
 
@@ -981,7 +981,7 @@ def surrogate_gradient(theta, actions, payoff):
 
 
 # %% surrogate_gradient alt_package
-from logderiv.sampling import leave_one_out
+from logderiv.plain import mean_of_others
 from logderiv.surrogate import surrogate
 
 
@@ -989,7 +989,7 @@ def surrogate_gradient(theta, actions, payoff):
     t = torch.tensor(theta, requires_grad=True)
     a = torch.tensor(actions)
     f = payoff(t, a).detach().numpy()
-    w = torch.tensor((f - leave_one_out(f, len(f)))[:, 0])
+    w = torch.tensor(f - mean_of_others(f))
     surrogate(torch.log_softmax(t, 0)[a], w).backward()
     return t.grad.tolist()
 

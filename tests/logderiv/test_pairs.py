@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import gammaln, ndtr
 
+from logderiv.family import WeightedPair
 from logderiv.identity import (
     Bernoulli,
     Categorical,
@@ -29,8 +30,11 @@ from logderiv.identity import (
     Gaussian,
     Poisson,
 )
-from logderiv.measures import Split, central_difference, weak_derivative
-from logderiv.sampling import finite_difference, measure_valued
+from logderiv.sampling import (
+    central_differences,
+    finite_difference,
+    measure_valued,
+)
 
 Array = np.ndarray
 
@@ -109,7 +113,7 @@ def softmax(logits: Array) -> Array:
 
 @dataclass(frozen=True)
 class Case:
-    """One parameter: what is written in the table of `weak_derivative`.
+    """One parameter: its constant and its two laws, written anew.
 
     Attributes:
         density: (theta_j, x) -> p(x); theta_j may be complex.
@@ -132,15 +136,15 @@ class Case:
         return f"{type(self.dist).__name__} {self.dist.parameters[self.j]}"
 
     @property
-    def split(self) -> Split:
-        return weak_derivative(self.dist)[self.j]
+    def pair(self) -> WeightedPair:
+        return self.dist.weak_derivatives()[self.j]
 
     def sides(self, coupled: bool = True, seed: int = 1) -> tuple[Array, Array]:
         """The moved coordinate of N pairs."""
-        pair = self.split.draw(N, rng(seed), coupled)
+        sides = self.pair.draw(N, rng(seed), coupled)
         if self.column is None:
-            return pair
-        return tuple(side[:, self.column] for side in pair)
+            return sides
+        return tuple(side[:, self.column] for side in sides)
 
 
 def bell(mean: complex, std: complex, x: Array) -> Array:
@@ -265,14 +269,16 @@ any_case = pytest.mark.parametrize("case", CASES, ids=str)
 
 
 @any_case
-def test_the_split_is_the_derivative_of_the_density(case: Case) -> None:
+def test_the_difference_is_the_derivative_of_the_density(case: Case) -> None:
     """Point by point, with a complex step, which does not cancel."""
     tiny = 1e-30
     slope = case.density(case.theta + 1j * tiny, case.x).imag / tiny
-    split = case.plus.density(case.x) - case.minus.density(case.x)
-    assert np.allclose(case.constant * split, slope, rtol=1e-10, atol=1e-12)
-    assert not np.allclose(-case.constant * split, slope, rtol=0.1)
-    assert not np.allclose(1.01 * case.constant * split, slope, rtol=1e-3)
+    difference = case.plus.density(case.x) - case.minus.density(case.x)
+    assert np.allclose(
+        case.constant * difference, slope, rtol=1e-10, atol=1e-12
+    )
+    assert not np.allclose(-case.constant * difference, slope, rtol=0.1)
+    assert not np.allclose(1.01 * case.constant * difference, slope, rtol=1e-3)
 
 
 @any_case
@@ -285,8 +291,8 @@ def test_the_densities_are_those_of_the_family(case: Case) -> None:
 
 @any_case
 def test_the_constant_is_the_stated_one(case: Case) -> None:
-    assert np.isclose(case.split.constant, case.constant, rtol=1e-13)
-    assert not np.isclose(case.split.constant, 1.01 * case.constant)
+    assert np.isclose(case.pair.constant, case.constant, rtol=1e-13)
+    assert not np.isclose(case.pair.constant, 1.01 * case.constant)
 
 
 @any_case
@@ -303,7 +309,7 @@ def test_both_sides_follow_their_laws(case: Case, coupled: bool) -> None:
 def test_the_law_tests_reject_what_is_nearly_right() -> None:
     """A Maxwell without its sign, x not x + 1, a rest with the arm in it."""
     spread = Gaussian(1.3, 0.7)
-    plus, _ = weak_derivative(spread)[1].pair(N, rng())
+    plus, _ = spread.weak_derivatives()[1].sides(N, rng())
     unsigned = 1.3 + np.abs(plus - 1.3)
     assert MAXWELL.at(1.3, 0.7).fits(plus)
     assert not MAXWELL.at(1.3, 0.7).fits(unsigned)
@@ -317,7 +323,7 @@ def test_the_law_tests_reject_what_is_nearly_right() -> None:
 @pytest.mark.parametrize("j", range(6))
 @pytest.mark.parametrize("coupled", [True, False])
 def test_the_other_coordinates_keep_their_law(j: int, coupled: bool) -> None:
-    plus, minus = weak_derivative(PLANE)[j].draw(N, rng(2), coupled)
+    plus, minus = PLANE.weak_derivatives()[j].draw(N, rng(2), coupled)
     assert plus.shape == minus.shape == (N, 3)
     for d in {0, 1, 2} - {j % 3}:
         own = NORMAL.at(PLANE.mean[d], PLANE.std[d])
@@ -357,12 +363,12 @@ def test_an_independent_minus_comes_from_other_draws(case: Case) -> None:
 
 def test_what_a_coupled_pair_shares() -> None:
     """The Rayleigh draw; the Maxwell draw, times U; the count; the wait."""
-    mean, std = weak_derivative(Gaussian(1.3, 0.7))
-    plus, minus = mean.pair(N, rng())
+    mean, std = Gaussian(1.3, 0.7).weak_derivatives()
+    plus, minus = mean.sides(N, rng())
     assert np.allclose(plus - 1.3, 1.3 - minus, atol=1e-14)
     assert not np.allclose(plus - 1.0, 1.0 - minus)
 
-    plus, minus = std.pair(N, rng())
+    plus, minus = std.sides(N, rng())
     uniform = (minus - 1.3) / (plus - 1.3)
     one = stats.uniform().cdf
     assert stats.kstest(uniform, one).pvalue > LEAST_P_VALUE
@@ -371,10 +377,10 @@ def test_what_a_coupled_pair_shares() -> None:
         assert unrelated(uniform, partner)
         assert not unrelated(uniform * partner, partner)
 
-    plus, minus = weak_derivative(Poisson(2.5))[0].pair(N, rng())
+    plus, minus = Poisson(2.5).weak_derivatives()[0].sides(N, rng())
     assert (plus - minus == 1).all()
 
-    plus, minus = weak_derivative(Exponential(1.6))[0].pair(N, rng())
+    plus, minus = Exponential(1.6).weak_derivatives()[0].sides(N, rng())
     assert waits(1, 1.6).fits(minus - plus)
     assert unrelated(plus, minus - plus)
     assert not waits(1, 1.6).fits(minus)
@@ -387,12 +393,12 @@ def test_what_a_coupled_pair_shares() -> None:
 def test_arms_and_their_rests(logits: list[float], seed: int) -> None:
     """p_j (1 - p_j), and a rest without the arm, however skewed."""
     dist = Categorical(logits)
-    for arm, split in enumerate(weak_derivative(dist)):
+    for arm, pair in enumerate(dist.weak_derivatives()):
         shifted = np.exp(np.array(logits) - max(logits))
         rest = np.delete(shifted, arm).sum()
         wanted = shifted[arm] * rest / (shifted[arm] + rest) ** 2
-        assert np.isclose(split.constant, wanted, rtol=1e-11)
-        plus, minus = split.pair(50, rng(seed))
+        assert np.isclose(pair.constant, wanted, rtol=1e-11)
+        plus, minus = pair.sides(50, rng(seed))
         assert (plus == arm).all()
         assert (minus != arm).all()
         assert ((minus >= 0) & (minus < len(logits))).all()
@@ -422,12 +428,12 @@ class Move:
         return f"{type(self.dist).__name__} {self.dist.parameters[self.j]}"
 
     def sides(self, coupled: bool) -> tuple[Array, Array]:
-        split = central_difference(self.dist, self.step)[self.j]
-        assert np.isclose(split.constant, 0.5 / self.step, rtol=1e-15)
-        pair = split.draw(N, rng(3), coupled)
+        pair = central_differences(self.dist, self.step)[self.j]
+        assert np.isclose(pair.constant, 0.5 / self.step, rtol=1e-15)
+        sides = pair.draw(N, rng(3), coupled)
         if self.column is None:
-            return pair
-        return tuple(side[:, self.column] for side in pair)
+            return sides
+        return tuple(side[:, self.column] for side in sides)
 
 
 def coin_law(logit: float) -> Law:
@@ -471,23 +477,23 @@ def test_both_sides_of_a_step_follow_their_laws(
 
 
 def test_common_noise_is_one_noise() -> None:
-    mean, std = central_difference(Gaussian(1.3, 0.7), 0.1)
-    high, low = mean.pair(N, rng())
+    mean, std = central_differences(Gaussian(1.3, 0.7), 0.1)
+    high, low = mean.sides(N, rng())
     assert np.allclose(high - low, 0.2, atol=1e-14)
-    high, low = std.pair(N, rng())
+    high, low = std.sides(N, rng())
     assert np.allclose((high - 1.3) / 0.8, (low - 1.3) / 0.6, atol=1e-14)
     assert not np.allclose(high, low, atol=0.01)
-    high, low = central_difference(Exponential(1.6), 0.2)[0].pair(N, rng())
+    high, low = central_differences(Exponential(1.6), 0.2)[0].sides(N, rng())
     assert np.allclose(high * 1.8, low * 1.4, rtol=1e-14)
     for dist in (Bernoulli(0.4), Poisson(2.5)):
-        high, low = central_difference(dist, 0.2)[0].pair(N, rng())
+        high, low = central_differences(dist, 0.2)[0].sides(N, rng())
         assert (high >= low).all()
         assert (high > low).any()
 
 
 def test_a_step_moves_one_coordinate_only() -> None:
-    for j, split in enumerate(central_difference(PLANE, 0.1)):
-        high, low = split.pair(100, rng())
+    for j, pair in enumerate(central_differences(PLANE, 0.1)):
+        high, low = pair.sides(100, rng())
         moved = (high != low).any(axis=0)
         assert moved.tolist() == [d == j % 3 for d in range(3)]
 
@@ -500,9 +506,9 @@ def test_common_noise_is_pathwise_as_the_step_shrinks(common: bool) -> None:
     x = dist.transform(noise)
     velocity = [np.ones(1000), noise]
     for step in (1e-1, 1e-2, 1e-3):
-        for j, split in enumerate(central_difference(dist, step)):
-            high, low = split.draw(1000, rng(), common)
-            term = split.constant * (np.cos(2 * high) - np.cos(2 * low))
+        for j, pair in enumerate(central_differences(dist, step)):
+            high, low = pair.draw(1000, rng(), common)
+            term = pair.constant * (np.cos(2 * high) - np.cos(2 * low))
             slope = -2 * np.sin(2 * x) * velocity[j]
             misses.append(np.abs(term - slope).max())
     first, then, last = np.reshape(misses, (3, 2))
@@ -577,14 +583,14 @@ def test_steps_that_cannot_be_made_are_refused(
         return x.reshape(len(x), -1).sum(axis=1)
 
     with pytest.raises((TypeError, ValueError), match=re.escape(said)):
-        central_difference(dist, step)
+        central_differences(dist, step)
     with pytest.raises((TypeError, ValueError), match=re.escape(said)):
         finite_difference(f, dist, 10, rng(), step)
 
 
 def test_the_largest_step_that_fits_is_taken() -> None:
-    assert len(central_difference(Gaussian(1.3, 0.7), 0.699)) == 2
-    assert len(central_difference(Poisson(2.5), 2.499)) == 1
+    assert len(central_differences(Gaussian(1.3, 0.7), 0.699)) == 2
+    assert len(central_differences(Poisson(2.5), 2.499)) == 1
 
 
 # What both estimators have in common.
@@ -640,8 +646,7 @@ def test_the_same_seed_gives_the_same_numbers(name: str) -> None:
 
 
 NEED_A_FAMILY: list[Callable[[object], object]] = [
-    weak_derivative,
-    lambda dist: central_difference(dist, 0.1),
+    lambda dist: central_differences(dist, 0.1),
     lambda dist: measure_valued(np.cos, dist, 10, rng()),
     lambda dist: finite_difference(np.cos, dist, 10, rng(), 0.1),
 ]
