@@ -9,19 +9,19 @@ Files, from the command down:
 
     __main__, experiments     the command; what the chapter draws
     seeds, mistakes           many trainings; wrong ones
-    training                  the loop, the gradient, the evaluation
+    training, checkpoint      the books around the loop; what survives
+    loop                      all of REINFORCE
     episodes, returns         whole episodes; what they are worth
-    checkpoint, files         what survives
     policies                  networks, and how they act
     door                      what environments hand in, checked
 """
 
 from logderiv.reinforce.episodes import Rollouts, make_envs, rollouts
+from logderiv.reinforce.loop import log_probs, objective
 from logderiv.reinforce.policies import make_policy
 from logderiv.reinforce.returns import (
     advantages,
     full_return,
-    leave_one_out,
     rewards_to_go,
 )
 from logderiv.reinforce.seeds import report, summary, sweep
@@ -29,8 +29,6 @@ from logderiv.reinforce.training import (
     TrainResult,
     Update,
     evaluate,
-    log_probs,
-    objective,
     policy_gradient,
     train,
 )
@@ -42,7 +40,6 @@ __all__ = [
     "advantages",
     "evaluate",
     "full_return",
-    "leave_one_out",
     "log_probs",
     "make_envs",
     "make_policy",

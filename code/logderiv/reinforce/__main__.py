@@ -12,8 +12,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from logderiv import checks
-from logderiv.reinforce.files import write_whole
 from logderiv.reinforce.seeds import summary, sweep
+from logderiv.reinforce.whole_files import write_whole
 
 
 def main(arguments: list[str] | None = None) -> int:

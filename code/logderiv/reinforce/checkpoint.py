@@ -15,7 +15,7 @@ from typing import Self
 import torch
 from filelock import FileLock, Timeout
 
-from logderiv.reinforce.files import write_whole
+from logderiv.reinforce.whole_files import write_whole
 
 FORMAT = "logderiv.reinforce checkpoint, version 1"
 DIGEST_SIZE = sha256().digest_size

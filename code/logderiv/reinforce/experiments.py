@@ -18,15 +18,15 @@ from joblib import Parallel, delayed
 from torch import nn
 
 from logderiv.reinforce import mistakes
-from logderiv.reinforce.files import write_whole
+from logderiv.reinforce.loop import Weights
 from logderiv.reinforce.returns import advantages, full_return, rewards_to_go
 from logderiv.reinforce.seeds import sweep
 from logderiv.reinforce.training import (
-    Weights,
     evaluate,
     policy_gradient,
     train,
 )
+from logderiv.reinforce.whole_files import write_whole
 
 SEEDS = range(30)
 FEWER = range(10)
@@ -50,7 +50,7 @@ MISTAKES: dict[str, Callable[[int], tuple]] = {
     "mean(log p) · sum(G)": partial(
         with_train, weights=mistakes.mean_times_sum
     ),
-    "no log": partial(mistakes.learn, log=False),
+    "no log": partial(mistakes.learn, kind=mistakes.NoLog),
     "own sample included": partial(
         with_train, weights=mistakes.own_sample_mean
     ),
@@ -58,7 +58,7 @@ MISTAKES: dict[str, Callable[[int], tuple]] = {
         with_train, weights=mistakes.own_episode_mean
     ),
     "mean over steps": partial(with_train, weights=mistakes.mean_over_steps),
-    "argmax": partial(mistakes.learn, greedy=True),
+    "argmax": partial(mistakes.learn, kind=mistakes.Argmax),
     "cut at 50 as the end": partial(with_train, env_id=mistakes.SHORT),
 }
 

@@ -1,7 +1,7 @@
-"""The usual mistakes, each as one change to the right loop.
+"""The usual mistakes, each handed to the right loop.
 
-Most are a wrong weight, so `train` takes them as they are. Two are not:
-leaving out the log, and collecting with argmax.
+Most are a wrong weight, so `train` takes them as they are. Two are a policy:
+one leaves out the log, one acts by argmax.
 """
 
 from contextlib import closing
@@ -10,21 +10,21 @@ import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributions import Categorical
 
 from logderiv.checks import Floats
-from logderiv.reinforce.episodes import Rollouts, make_envs, rollouts
+from logderiv.reinforce import loop
+from logderiv.reinforce.episodes import make_envs
 from logderiv.reinforce.returns import advantages, rewards_to_go
 from logderiv.reinforce.training import (
     LEARNING_RATE,
     TRAINING,
     begin,
-    log_probs,
-    objective,
     one_thread,
     stream,
 )
-from logderiv.surrogate import surrogate
 
+NO_SHAPE = torch.Size()
 SHORT = "logderiv/CartPole50-v1"
 gym.register(
     SHORT,
@@ -56,39 +56,54 @@ def mean_over_steps(rewards: Floats, mask: np.ndarray) -> Floats:
     return advantages(rewards, mask) / mask.sum(axis=1, keepdims=True)
 
 
-def no_log(policy: nn.Module, batch: Rollouts) -> Tensor:
-    """1/n sum_i sum_t policy * (G_t - b_t), the log left out."""
-    weight = torch.from_numpy(advantages(batch.rewards, batch.mask))
-    return surrogate(log_probs(policy, batch).exp(), weight.float())
+class NoLog(Categorical):
+    """The log left out: log_prob is the probability itself."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """policy(a | s), where log policy(a | s) should stand."""
+        return super().log_prob(value).exp()
+
+
+class Argmax(Categorical):
+    """A draw is the most probable action, whatever the others are."""
+
+    def sample(self, sample_shape: torch.Size = NO_SHAPE) -> Tensor:
+        """The action with the largest logit."""
+        return self.mode.expand(sample_shape + self.batch_shape)
+
+
+class Acting(nn.Module):
+    """A policy of logits that acts and learns as ``kind(logits=)`` does."""
+
+    def __init__(self, policy: nn.Module, kind: type[Categorical]) -> None:
+        super().__init__()
+        self.policy, self.kind = policy, kind
+
+    def forward(self, rows: Tensor) -> Categorical:
+        """The distribution over actions, (n,)."""
+        return self.kind(logits=self.policy(rows))
 
 
 def learn(
-    seed: int, updates: int = 60, log: bool = True, greedy: bool = False
+    seed: int, kind: type[Categorical], updates: int = 60
 ) -> tuple[nn.Module, list[float]]:
-    """`train` on CartPole without its books, and with a mistake in it.
+    """`train` on CartPole without its books, for a policy that acts otherwise.
 
     Args:
-        seed: as in `train`; without a mistake, the same numbers.
+        seed: as in `train`.
+        kind: of distribution over actions; Categorical makes no mistake.
         updates: gradient steps.
-        log: False leaves it out.
-        greedy: collect with the most probable action, the argmax mistake.
     Returns:
-        The last policy, and the mean return of each batch.
+        The last policy, as logits, and the mean return of each batch.
     """
-    returns = []
     with one_thread(), closing(make_envs("CartPole-v1", 16)) as envs:
         policy = begin(envs, "mlp", seed).policy
         optimizer = torch.optim.Adam(
             policy.parameters(), lr=LEARNING_RATE["mlp"], maximize=True
         )
-        for update in range(updates):
-            rng = stream(seed, TRAINING, update)
-            batch = rollouts(policy, envs, rng, greedy)
-            optimizer.zero_grad()
-            if log:
-                objective(policy, batch, advantages).backward()
-            else:
-                no_log(policy, batch).backward()
-            optimizer.step()
-            returns.append(float(batch.rewards.sum(axis=1).mean()))
+        rngs = (stream(seed, TRAINING, k) for k in range(updates))
+        batches = loop.updates(
+            Acting(policy, kind), envs, optimizer, advantages, rngs
+        )
+        returns = [float(batch.rewards.sum(axis=1).mean()) for batch in batches]
     return policy, returns

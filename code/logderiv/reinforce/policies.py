@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from logderiv import checks
 from logderiv.checks import Floats
@@ -84,8 +85,11 @@ def actor(
 
     Requires: the parameters do not change while it is in use.
 
+    A policy may give a torch Distribution instead, which draws by itself.
+
     Args:
-        policy: maps observations (n, features) to logits (n, K).
+        policy: maps observations (n, features) to logits (n, K), or to a
+            Distribution over actions (n,).
         shape: (n, K).
         rng: source of the noise.
         greedy: no noise.
@@ -99,17 +103,64 @@ def actor(
     @np.errstate(all="ignore")
     def act(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         try:
-            logits = forward(seen)
+            output = forward(seen)
         except Exception as error:
             raise ValueError(
                 f"policy must map observations {seen.shape} to logits {shape} "
                 f"on the CPU, it fails: {error}"
             ) from error
-        logits = _checked(logits, shape)
+        if isinstance(output, Distribution):
+            return _drawn(output, shape, rng, greedy)
+        logits = _checked(output, shape)
         preference = logits if greedy else logits + next(noise)
         return logits, preference.argmax(axis=1)
 
     return act
+
+
+def _drawn(
+    output: Distribution,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+    greedy: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log-probabilities (n, 1) and actions (n,), drawn from ``rng``."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(int(rng.integers(2**63)))
+        actions = output.mode if greedy else output.sample()
+    count, choices = shape
+    if (
+        actions.shape != (count,)
+        or not (
+            (actions >= 0) & (actions < choices) & (actions == actions.long())
+        ).all()
+    ):
+        raise ValueError(
+            f"policy must give {count} actions from 0 to {choices - 1}, "
+            f"got {actions} of {output}"
+        )
+    return output.log_prob(actions)[:, None].numpy(), actions.long().numpy()
+
+
+def log_prob(
+    policy: nn.Module, observations: Tensor, actions: Tensor
+) -> Tensor:
+    """log policy(a | s).
+
+    Args:
+        policy: maps observations (n, features) to logits (n, K), or to a
+            torch Distribution whose log_prob is (n,).
+        observations: (..., features).
+        actions: (...).
+    Returns:
+        (...).
+    """
+    output = policy(as_input(policy, observations).flatten(0, -2))
+    taken = actions.flatten()
+    if isinstance(output, Distribution):
+        return output.log_prob(taken).view(actions.shape)
+    every = output.log_softmax(dim=-1)
+    return every.gather(-1, taken[:, None]).view(actions.shape)
 
 
 def _gumbel(
@@ -171,12 +222,14 @@ def _in_numpy(layer: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
     return None
 
 
-def _as_array(logits: object) -> np.ndarray:
-    if not isinstance(logits, Tensor | np.ndarray):
+def _as_array(output: object) -> np.ndarray | Distribution:
+    if isinstance(output, Distribution):
+        return output
+    if not isinstance(output, Tensor | np.ndarray):
         raise TypeError(
-            f"it returned a {type(logits).__name__}, wanted a tensor"
+            f"it returned a {type(output).__name__}, wanted a tensor"
         )
-    return np.asarray(logits)
+    return np.asarray(output)
 
 
 def _checked(logits: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -3,11 +3,14 @@
 Arrays are (episode, time), with a mask that is True on real steps.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from logderiv import checks
-from logderiv.checks import Floats
+from logderiv.checks import Floats, Mask
+from logderiv.plain import mean_of_others
 
 
 def rewards_to_go(
@@ -51,39 +54,33 @@ def full_return(rewards: ArrayLike, mask: ArrayLike) -> Floats:
     return rewards.sum(axis=1, keepdims=True) * mask
 
 
-def leave_one_out(returns: ArrayLike, mask: ArrayLike) -> Floats:
-    """b_t of an episode: the mean G_t of the others still running at t.
-
-    0 where no other is. It never sees its own episode, so it adds no bias.
-
-    Args:
-        returns: (episode, time), 0 where the step is not real.
-        mask: (episode, time).
-    Returns:
-        (episode, time), 0 where the step is not real.
-    Raises:
-        TypeError, ValueError: as `rewards_to_go`.
-    Source: Mnih and Rezende (2016); Kool, van Hoof and Welling (2019).
-    """
-    returns, mask = _episodes(returns, mask)
-    others = returns.sum(axis=0) - returns
-    running = mask.sum(axis=0) - mask
-    mean = np.divide(
-        others, running, out=np.zeros_like(returns), where=running > 0
-    )
-    return mean * mask
-
-
 def advantages(rewards: ArrayLike, mask: ArrayLike) -> Floats:
     """G_t - b_t, the reward-to-go less the mean of the others.
 
+    The others are the episodes that still run at t; where there is none, b_t
+    is 0. No episode sees itself, so b_t adds no bias.
+
     Args, Returns, Raises: as `rewards_to_go`.
+    Source: Mnih and Rezende (2016); Kool, van Hoof and Welling (2019).
     """
     returns = rewards_to_go(rewards, mask)
-    return returns - leave_one_out(returns, mask)
+    return returns - mean_of_others(returns, np.asarray(mask))
 
 
-def _episodes(rewards: ArrayLike, mask: ArrayLike) -> tuple[Floats, np.ndarray]:
+def checked_weights(weights: Callable) -> Callable[[Floats, Mask], Floats]:
+    """weights(rewards, mask), which gets copies and must give finite floats
+    (episode, time).
+    """
+    checks.function("weights", weights)
+
+    def checked(rewards: Floats, mask: Mask) -> Floats:
+        weight = weights(rewards.copy(), mask.copy())
+        return checks.array("weights(rewards, mask)", weight, mask.shape)
+
+    return checked
+
+
+def _episodes(rewards: ArrayLike, mask: ArrayLike) -> tuple[Floats, Mask]:
     """Rewards (episode, time), 0 outside the mask, and the mask."""
     mask = np.asarray(mask)
     if mask.dtype != bool or mask.ndim != 2:

@@ -1,7 +1,11 @@
-"""The training loop: rollouts -> weights -> surrogate -> step."""
+"""The books around the loop: what it begins with, what is kept of it.
+
+``logderiv.reinforce.loop`` learns; here are the arguments, the clock, the
+evaluation and the checkpoint.
+"""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
@@ -17,6 +21,7 @@ from torch import Tensor, nn
 from logderiv import __version__, checks
 from logderiv.checks import Floats
 from logderiv.memory import keep_freed
+from logderiv.reinforce import loop
 from logderiv.reinforce.checkpoint import Checkpoint
 from logderiv.reinforce.episodes import (
     Rollouts,
@@ -24,9 +29,9 @@ from logderiv.reinforce.episodes import (
     make_envs,
     rollouts,
 )
-from logderiv.reinforce.policies import as_input, make_policy
-from logderiv.reinforce.returns import advantages
-from logderiv.surrogate import surrogate
+from logderiv.reinforce.loop import Weights
+from logderiv.reinforce.policies import make_policy
+from logderiv.reinforce.returns import advantages, checked_weights
 
 keep_freed()
 
@@ -42,8 +47,6 @@ NUMBERS = (
     "env_steps",
     "cpu_seconds",
 )
-
-Weights = Callable[[Floats, np.ndarray], Floats]
 
 
 class Update(NamedTuple):
@@ -73,31 +76,6 @@ class TrainResult:
     cpu_seconds: float = 0.0
 
 
-def log_probs(policy: nn.Module, batch: Rollouts) -> Tensor:
-    """log policy(a_t | s_t), (episode, time); 0 where no step is real."""
-    seen = as_input(policy, batch.observations)
-    every = torch.log_softmax(policy(seen), dim=-1)
-    taken = every.gather(-1, batch.actions.unsqueeze(-1)).squeeze(-1)
-    return taken * torch.from_numpy(batch.mask)
-
-
-def objective(policy: nn.Module, batch: Rollouts, weights: Weights) -> Tensor:
-    """1/n sum_i sum_t log policy(a_it | s_it) * weight_it.
-
-    The surrogate of chapter 3, on n whole episodes.
-
-    Raises:
-        TypeError, ValueError: weights are not (episode, time) or not finite.
-    """
-    weight = checks.array(
-        "weights(rewards, mask)",
-        weights(batch.rewards.copy(), batch.mask.copy()),
-        batch.mask.shape,
-    )
-    log_prob = log_probs(policy, batch)
-    return surrogate(log_prob, torch.from_numpy(weight).to(log_prob.dtype))
-
-
 def policy_gradient(
     policy: nn.Module,
     env_id: str,
@@ -124,17 +102,18 @@ def policy_gradient(
     episodes = checks.whole("episodes", episodes, 2)
     rng = stream(seed, TRAINING, 0)
     with one_thread(), closing(make_envs(env_id, episodes)) as envs:
-        value = objective(policy, rollouts(policy, envs, rng), weights)
-    learned = [each for each in policy.parameters() if each.requires_grad]
-    with one_thread():
-        found = torch.autograd.grad(value, learned, materialize_grads=True)
-    parts = dict(zip(learned, found, strict=True))
-    return torch.cat(
-        [
-            parts.get(each, torch.zeros_like(each)).flatten()
-            for each in policy.parameters()
+        batch = rollouts(policy, envs, rng)
+        value = loop.objective(policy, batch, checked_weights(weights))
+        learned = [
+            theta for theta in policy.parameters() if theta.requires_grad
         ]
-    )
+        slopes = torch.autograd.grad(value, learned, materialize_grads=True)
+    slope_of = dict(zip(learned, slopes, strict=True))
+    parts = [
+        slope_of.get(theta, torch.zeros_like(theta)).flatten()
+        for theta in policy.parameters()
+    ]
+    return torch.cat(parts)
 
 
 def evaluate(
@@ -216,37 +195,22 @@ def train(
         closing(make_envs(env_id, episodes)) as envs,
         Checkpoint(checkpoint, settings) as file,
     ):
-        state = file.load()
         result = begin(envs, policy, seed)
         optimizer = torch.optim.Adam(
             result.policy.parameters(), settings["learning_rate"], maximize=True
         )
-        _restore(result, optimizer, state)
-        for update in range(len(result.history), updates):
-            with _naming(f"update {update + 1}"):
-                rng = stream(seed, TRAINING, update)
-                one_update(result, optimizer, envs, rng, weights)
-                last = update == updates - 1
-                _check_solved(result, envs.spec, seed, last)
+        _restore(result, optimizer, file.load())
+        done = len(result.history)
+        rngs = (stream(seed, TRAINING, k) for k in range(done, updates))
+        batches = loop.updates(
+            result.policy, envs, optimizer, checked_weights(weights), rngs
+        )
+        for update in range(done + 1, updates + 1):
+            with _naming(f"update {update}"):
+                _record(result, batches)
+                _check_solved(result, envs.spec, seed, update == updates)
             file.save(_state(result, optimizer))
     return result
-
-
-def one_update(
-    result: TrainResult,
-    optimizer: torch.optim.Optimizer,
-    envs: VectorEnv,
-    rng: np.random.Generator,
-    weights: Weights,
-) -> None:
-    """Roll out, differentiate the surrogate, step; and keep the books."""
-    began = time.thread_time()
-    batch = rollouts(result.policy, envs, rng)
-    optimizer.zero_grad()
-    objective(result.policy, batch, weights).backward()
-    optimizer.step()
-    _check_finite(result.policy)
-    _record(result, batch, time.thread_time() - began)
 
 
 def _settings(
@@ -269,7 +233,7 @@ def _settings(
         "policy": str(policy),
         "updates": checks.whole("updates", updates, 1),
         "episodes": checks.whole("episodes", episodes, 2),
-        "weights": _name(weights),
+        "weights": _name(checks.function("weights", weights)),
         "learning_rate": _rate(learning_rate),
         "versions": f"logderiv {__version__}, torch {torch.__version__}",
     }
@@ -284,10 +248,6 @@ def _rate(learning_rate: float) -> float:
 
 def _name(weights: Weights) -> str:
     """What tells one weights function from another after a restart."""
-    if not callable(weights):
-        raise TypeError(
-            f"weights must be a function of rewards and mask, got {weights!r}"
-        )
     return f"{weights.__module__}.{getattr(weights, '__qualname__', '<>')}"
 
 
@@ -376,8 +336,12 @@ def _check_finite(model: nn.Module) -> None:
             raise ValueError(f"parameter {name} must be finite, got {bad}")
 
 
-def _record(result: TrainResult, batch: Rollouts, cpu_seconds: float) -> None:
-    result.cpu_seconds += cpu_seconds
+def _record(result: TrainResult, batches: Iterator[Rollouts]) -> None:
+    """Make the next update, and write down what it was."""
+    began = time.thread_time()
+    batch = next(batches)
+    _check_finite(result.policy)
+    result.cpu_seconds += time.thread_time() - began
     result.env_steps += int(batch.mask.sum())
     mean_return = float(batch.rewards.sum(axis=1).mean())
     result.history.append(Update(result.env_steps, mean_return))

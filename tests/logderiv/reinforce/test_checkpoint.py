@@ -31,13 +31,14 @@ from logderiv.reinforce import (
     TrainResult,
     advantages,
     full_return,
+    loop,
     rewards_to_go,
     rollouts,
     train,
     training,
 )
 from logderiv.reinforce.checkpoint import Checkpoint
-from logderiv.reinforce.files import write_whole
+from logderiv.reinforce.whole_files import write_whole
 
 UPDATES = 8
 SOON = """
@@ -196,7 +197,7 @@ def test_a_failed_update_leaves_the_one_before(
         return batch
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "rollouts", broken)
+        patch.setattr(loop, "rollouts", broken)
         with pytest.raises(ValueError, match=r"update 4: .*nan"):
             short(checkpoint=file)
     assert folder_of(file) == before
@@ -225,7 +226,7 @@ def test_a_finished_training_is_read_not_repeated(
 ) -> None:
     first = short(checkpoint=file)
     before = folder_of(file)
-    monkeypatch.setattr(training, "rollouts", None)
+    monkeypatch.setattr(loop, "rollouts", None)
     again = short(checkpoint=file)
     assert outcome(again) == outcome(first)
     assert again.cpu_seconds == first.cpu_seconds
@@ -692,7 +693,7 @@ def test_a_folder_is_refused(file: Path) -> None:
 def test_a_folder_that_is_not_there_is_refused_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
-    monkeypatch.setattr(training, "rollouts", None)
+    monkeypatch.setattr(loop, "rollouts", None)
     (tmp_path / "mine.txt").write_text("mine")
     file = tmp_path / missing / "a.pt"
     with pytest.raises(FileNotFoundError, match=re.escape(str(file))):

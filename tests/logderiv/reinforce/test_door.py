@@ -244,9 +244,19 @@ POLICIES = {
         lambda: lambda seen: (torch.zeros(2, 2), torch.zeros(2)),
         "it returned a tuple, wanted a tensor",
     ),
-    "a distribution": (
-        lambda: lambda seen: torch.distributions.Categorical(torch.ones(2, 2)),
-        "it returned a Categorical, wanted a tensor",
+    "a distribution over other actions": (
+        lambda: lambda seen: torch.distributions.Categorical(torch.eye(3)[1:]),
+        "must give 2 actions from 0 to 1, got tensor([1, 2]) of Categorical",
+    ),
+    "a distribution that is continuous": (
+        lambda: (
+            lambda seen: torch.distributions.Uniform(0.1, torch.full((2,), 0.9))
+        ),
+        "must give 2 actions from 0 to 1, got tensor([0.",
+    ),
+    "a distribution of another shape": (
+        lambda: lambda seen: torch.distributions.Categorical(torch.ones(3, 2)),
+        "must give 2 actions from 0 to 1, got tensor(",
     ),
     "nothing": (lambda: lambda seen: None, "it returned a NoneType"),
     "a value instead of logits": (

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.distributions import Categorical
 
 from logderiv.expectation import all_trajectories
 from logderiv.reinforce import (
@@ -31,7 +32,9 @@ WORLD = short_corridor()
 STEPS = 5
 OBJECTIVES = {
     "mean times sum": partial(objective, weights=mistakes.mean_times_sum),
-    "no log": mistakes.no_log,
+    "no log": lambda policy, batch: objective(
+        mistakes.Acting(policy, mistakes.NoLog), batch, advantages
+    ),
     "own sample": partial(objective, weights=mistakes.own_sample_mean),
     "own episode": partial(objective, weights=mistakes.own_episode_mean),
     "mean over steps": partial(objective, weights=mistakes.mean_over_steps),
@@ -148,20 +151,40 @@ def test_the_exact_gradient_convicts_argmax(policy: nn.Module) -> None:
     assert off(part, exact(policy)) > 0.9
 
 
-def test_without_a_mistake_it_is_train_bit_for_bit() -> None:
-    policy, returns = mistakes.learn(seed=3, updates=4)
-    result = train(3, updates=4)
-    assert returns == [update.mean_return for update in result.history]
-    for mine, theirs in zip(
-        policy.parameters(), result.policy.parameters(), strict=True
-    ):
-        assert torch.equal(mine, theirs)
+def test_a_policy_that_draws_rightly_has_the_exact_gradient(
+    policy: nn.Module,
+) -> None:
+    acting = mistakes.Acting(policy, Categorical)
+    right_too = partial(objective, acting, weights=advantages)
+    found = expected(policy, lambda _, batch: right_too(batch))
+    assert off(found, exact(policy)) < 1e-3
 
 
-@pytest.mark.parametrize("mistake", [{"log": False}, {"greedy": True}])
-def test_with_a_mistake_it_is_not(mistake: dict[str, bool]) -> None:
-    _, returns = mistakes.learn(3, updates=4, **mistake)
-    assert returns != [u.mean_return for u in train(3, updates=4).history]
+def test_what_acts_rightly_learns() -> None:
+    _, returns = mistakes.learn(3, Categorical, updates=25)
+    assert np.mean(returns[-3:]) > 3 * returns[0]
+
+
+@pytest.mark.parametrize("kind", [mistakes.NoLog, mistakes.Argmax])
+def test_what_does_not_has_other_returns(kind: type[Categorical]) -> None:
+    _, returns = mistakes.learn(3, kind, updates=4)
+    assert returns != mistakes.learn(3, Categorical, updates=4)[1]
+
+
+def test_no_log_and_argmax_are_that_and_no_more() -> None:
+    logits = torch.tensor([[0.3, -0.5, 1.1], [2.0, 2.5, -1.0]])
+    right, argmax, no_log = (
+        kind(logits=logits)
+        for kind in (Categorical, mistakes.Argmax, mistakes.NoLog)
+    )
+    actions = torch.tensor([1, 0])
+    assert argmax.sample().tolist() == [2, 1]
+    assert torch.equal(argmax.log_prob(actions), right.log_prob(actions))
+    assert torch.equal(no_log.log_prob(actions), right.log_prob(actions).exp())
+    torch.manual_seed(0)
+    drawn = right.sample((50,))
+    torch.manual_seed(0)
+    assert torch.equal(no_log.sample((50,)), drawn)
 
 
 def test_the_short_task_ends_after_50_steps() -> None:

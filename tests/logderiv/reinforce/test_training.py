@@ -28,6 +28,7 @@ from logderiv.reinforce import (
     evaluate,
     full_return,
     log_probs,
+    loop,
     make_envs,
     make_policy,
     objective,
@@ -38,6 +39,7 @@ from logderiv.reinforce import (
     training,
 )
 from logderiv.reinforce.episodes import by_chance
+from logderiv.reinforce.returns import checked_weights
 from logderiv.trajectories import (
     MDP,
     SoftmaxPolicy,
@@ -432,7 +434,8 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> list[Rollouts]:
         seen.append(rollouts(*args, **kwargs))
         return seen[-1]
 
-    monkeypatch.setattr(training, "rollouts", spy)
+    for module in (loop, training):
+        monkeypatch.setattr(module, "rollouts", spy)
     return seen
 
 
@@ -508,7 +511,7 @@ def test_weights_may_alter_what_they_are_given(
         return weight
 
     rewards, mask = batch.rewards.copy(), batch.mask.copy()
-    value = objective(uniform, batch, careless)
+    value = objective(uniform, batch, checked_weights(careless))
     assert torch.equal(value, objective(uniform, batch, rewards_to_go))
     assert np.array_equal(batch.rewards, rewards)
     assert np.array_equal(batch.mask, mask)
