@@ -60,10 +60,7 @@ class RunningMoments:
 
     def __init__(self) -> None:
         self.count = 0
-        self.pivot: Floats | float = 0.0
-        self.mean: Floats | float = 0.0
-        self.squares: Floats | float = 0.0
-        self.size: Floats | float = 0.0
+        self.pivot = self.mean = self.squares = self.size = np.zeros(1)
 
     def add(self, terms: Floats, size: Floats | None = None) -> None:
         """Take (m, p) further terms in.
@@ -82,9 +79,10 @@ class RunningMoments:
         added, mean = len(terms), terms.mean(axis=0)
         total = self.count + added
         change = mean - self.mean
-        self.squares += ((terms - mean) ** 2).sum(axis=0)
-        self.squares += change**2 * (self.count * added / total)
-        self.mean += change * (added / total)
+        within = ((terms - mean) ** 2).sum(axis=0)
+        between = change**2 * (self.count * added / total)
+        self.squares = self.squares + within + between
+        self.mean = self.mean + change * (added / total)
         self.count = total
 
     def estimate(self, n: int, calls: int) -> Estimate:

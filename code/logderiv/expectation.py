@@ -77,7 +77,7 @@ def average(g: Callable[[Samples], Floats], dist: Family) -> Floats:
     if x is None:
         return _integral(g, dist)
     p = np.exp(dist.log_prob(x))
-    _check_mass(p.sum(), dist)
+    _check_mass(float(p.sum()), dist)
     return p @ g(x)
 
 
@@ -155,7 +155,7 @@ def _scale(integrand: Callable[[Floats], Floats], dist: Family) -> float:
     x = (knots[:-1, None] + width * (nodes + 1) / 2).ravel()
     weight = (width * weights / 2).ravel()
     p = np.exp(dist.log_prob(x.reshape(-1, *dist.event)))
-    _check_mass(weight @ p, dist)
+    _check_mass(float(weight @ p), dist)
     return max((weight @ np.abs(integrand(x))).max(), np.finfo(float).tiny)
 
 

@@ -126,7 +126,7 @@ class Family(ABC):
             (2, k, p).
         """
         score = checks.array("score", self.score(x), (len(x), None))
-        return np.stack([weights @ score, weights @ score**2])
+        return sums_of(score, weights)
 
     @property
     def rows_scored(self) -> int:
@@ -169,6 +169,11 @@ class Family(ABC):
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
             object.__setattr__(self, name, value)
+
+
+def sums_of(score: Floats, weights: Floats) -> Floats:
+    """weights (k, n) @ score (n, p) above weights @ score^2, (2, k, p)."""
+    return np.stack([weights @ score, weights @ score**2])
 
 
 def checked_family(dist: object) -> Family:

@@ -252,12 +252,14 @@ class Gaussian(Family):
     std: float | Floats
 
     def __post_init__(self) -> None:
+        mean: float | Floats
+        std: float | Floats
         if _is_one(self.mean) and _is_one(self.std):
             mean = checks.real("mean", self.mean)
             std = checks.real("std", self.std, positive=True)
         else:
             mean, std = self._lists()
-        if (std < LEAST_SPREAD * np.abs(mean)).any():
+        if np.any(std < LEAST_SPREAD * np.abs(mean)):
             raise ValueError(
                 f"std = {std} is lost in the rounding of mean = {mean}"
             )

@@ -26,6 +26,7 @@ from logderiv.family import (
     Pair,
     WeightedPair,
     checked_family,
+    sums_of,
 )
 from logderiv.memory import blocks, rows_of
 from logderiv.plain import Baseline, mean_of_others
@@ -206,7 +207,9 @@ class Foreign:
         score = self.dist.score(x.copy())
         return checks.array("score", score, (len(x), None))
 
-    score_sums = Family.score_sums
+    def score_sums(self, x: Samples, weights: Floats) -> Floats:
+        """As `Family.score_sums`."""
+        return sums_of(self.score(x), weights)
 
 
 Source = Family | Foreign
@@ -539,9 +542,10 @@ def score_check(
         "score", source.score(source.sample(n, rng)), (n, None)
     )
     variance = score.var(axis=0)
-    if callable(getattr(dist, "fisher", None)):
+    information = getattr(dist, "fisher", None)
+    if callable(information):
         square = (score.shape[1], score.shape[1])
-        fisher = checks.array("dist.fisher()", dist.fisher(), square)
+        fisher = checks.array("dist.fisher()", information(), square)
         variance = np.maximum(variance, np.diag(fisher))
     mean, error = score.mean(axis=0), np.sqrt(variance / n)
     rounding = 1e-12 * np.abs(score).max()

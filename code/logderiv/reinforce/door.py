@@ -4,7 +4,8 @@ Whatever is not as they say is refused, with the environment's name: cast or
 broadcast it would be wrong without a sound.
 """
 
-import gymnasium as gym
+from typing import Any
+
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import VectorEnv
@@ -17,22 +18,33 @@ def name_of(envs: VectorEnv) -> str:
     return envs.spec.id if envs.spec else type(envs).__name__
 
 
-def check_spaces(envs: VectorEnv, env_id: str) -> None:
-    """Discrete actions, and observations that are Box or Discrete.
+def seen_space(envs: VectorEnv) -> Box | Discrete:
+    """The space of one observation.
 
     Raises:
-        TypeError: other spaces.
+        TypeError: it is neither Box nor Discrete.
     """
-    seen, choices = envs.single_observation_space, envs.single_action_space
+    seen = envs.single_observation_space
+    if not isinstance(seen, Box | Discrete):
+        raise TypeError(
+            f"observations must be Box or Discrete, {name_of(envs)} has {seen}"
+        )
+    return seen
+
+
+def action_space(envs: VectorEnv) -> Discrete:
+    """The space of one action.
+
+    Raises:
+        TypeError: it is not Discrete.
+    """
+    choices = envs.single_action_space
     if not isinstance(choices, Discrete):
         raise TypeError(
             "REINFORCE here needs a discrete action space, "
-            f"{env_id} has {choices}"
+            f"{name_of(envs)} has {choices}"
         )
-    if not isinstance(seen, Box | Discrete):
-        raise TypeError(
-            f"observations must be Box or Discrete, {env_id} has {seen}"
-        )
+    return choices
 
 
 class Door:
@@ -45,12 +57,11 @@ class Door:
     """
 
     def __init__(
-        self, space: gym.Space, name: str, rows: int | None = None
+        self, space: Box | Discrete, name: str, rows: int | None = None
     ) -> None:
         self.space, self.name = space, name
-        self.discrete = isinstance(space, Discrete)
-        self.rows = () if rows is None else (rows,)
-        self.shape = self.rows + space.shape
+        self.rows: tuple[int, ...] = () if rows is None else (rows,)
+        self.shape = (*self.rows, *(space.shape or ()))
         self.kinds = NUMBERS if space.dtype.kind == "f" else WHOLE
         self.known: tuple | None = None  # how a step looked that was right
 
@@ -59,7 +70,7 @@ class Door:
         observation, _ = self._parts("reset", result, 2)
         return self._observation(observation)
 
-    def step(self, result: object) -> tuple[np.ndarray, ...]:
+    def step(self, result: Any) -> tuple[np.ndarray, ...]:
         """Observation, reward, terminated and truncated of a step.
 
         What looks as a step before, which was right, is right.
@@ -76,8 +87,7 @@ class Door:
             parts = self._examined(result)
             self.known = look
             return parts
-        if self.discrete:
-            self._check_place(seen)
+        self._check_place(seen)
         return seen, reward, ended, cut
 
     def _examined(self, result: object) -> tuple[np.ndarray, ...]:
@@ -93,7 +103,7 @@ class Door:
         """Observations of a Box, (episode, time, features) floats: between its
         bounds where the mask is True?
         """
-        if self.discrete:
+        if isinstance(self.space, Discrete):
             return
         low, high = (
             np.asarray(bound, dtype=seen.dtype).ravel()
@@ -115,12 +125,13 @@ class Door:
         seen = _array(value)
         if seen.shape != self.shape or seen.dtype.kind not in self.kinds:
             raise self._refusal(value)
-        if self.discrete:
-            self._check_place(seen)
+        self._check_place(seen)
         return seen
 
     def _check_place(self, seen: np.ndarray) -> None:
         """Observations of a Discrete space, before they are one-hot."""
+        if isinstance(self.space, Box):
+            return
         place = seen - self.space.start
         if ((place < 0) | (place >= self.space.n)).any():
             raise self._refusal(seen)
@@ -152,7 +163,7 @@ def _array(value: object) -> np.ndarray:
         return np.array(None)
 
 
-def features(space: gym.Space, seen: np.ndarray) -> np.ndarray:
+def features(space: Box | Discrete, seen: np.ndarray) -> np.ndarray:
     """Observations (n, ...) as float rows: one-hot if Discrete, else flat."""
     if isinstance(space, Discrete):
         rows = np.zeros((len(seen), int(space.n)), dtype=np.float32)

@@ -8,12 +8,18 @@ import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
-from torch import Tensor, nn
+from torch import Tensor
 
 from logderiv import checks
 from logderiv.checks import Floats
-from logderiv.reinforce.door import Door, check_spaces, features, name_of
-from logderiv.reinforce.policies import actor
+from logderiv.reinforce.door import (
+    Door,
+    action_space,
+    features,
+    name_of,
+    seen_space,
+)
+from logderiv.reinforce.policies import Policy, actor
 
 MOST_STEPS = 10_000
 
@@ -41,11 +47,13 @@ class InTurns(SyncVectorEnv):
         super().__init__(makers, autoreset_mode=AutoresetMode.DISABLED)
         self.spec = self.envs[0].spec
 
-    def reset(self, *, seed: int, **how: object) -> tuple[np.ndarray, dict]:
+    def reset(  # type: ignore[override]
+        self, *, seed: int, options: dict | None = None
+    ) -> tuple[np.ndarray, dict]:
         """Row k starts from seed + k."""
-        self.door = Door(self.single_observation_space, name_of(self))
+        self.door = Door(seen_space(self), name_of(self))
         self.seen = [
-            self.door.first(env.reset(seed=seed + row, **how))
+            self.door.first(env.reset(seed=seed + row, options=options))
             for row, env in enumerate(self.envs)
         ]
         self.done = np.zeros(self.num_envs, dtype=bool)
@@ -81,7 +89,7 @@ def make_envs(env_id: str, rows: int) -> VectorEnv:
     else:
         envs = InTurns([lambda: gym.make(env_id)] * rows)
     try:
-        check_spaces(envs, env_id)
+        seen_space(envs), action_space(envs)
     except TypeError:
         envs.close()
         raise
@@ -98,7 +106,7 @@ def _is_native(env_id: str) -> bool:
 
 @torch.no_grad()
 def rollouts(
-    policy: nn.Module,
+    policy: Policy,
     envs: VectorEnv,
     rng: np.random.Generator,
     greedy: bool = False,
@@ -125,13 +133,14 @@ def rollouts(
             forbid, with its name; an episode that does not end; logits that
             are misshapen; observations, logits or rewards that are not finite.
     """
-    space, choices = envs.single_observation_space, envs.single_action_space
+    space, choices = seen_space(envs), action_space(envs)
     door = Door(space, name_of(envs), envs.num_envs)
     act = actor(policy, (envs.num_envs, int(choices.n)), rng, greedy)
     observation = door.first(envs.reset(seed=int(rng.integers(2**31))))
     by_hand, longest = _never_restarts(envs), _longest(envs)
     truncated, done = np.zeros((2, envs.num_envs), dtype=bool)
-    running, steps = ~done, []
+    running = ~done
+    steps: list[tuple] = []
     while running.any():
         if len(steps) == longest:
             raise ValueError(_no_end(door.name, longest))
@@ -153,8 +162,7 @@ def rollouts(
 
 def by_chance(envs: VectorEnv, rng: np.random.Generator) -> Rollouts:
     """`rollouts` of the policy for which all actions are equally probable."""
-    actions = int(envs.single_action_space.n)
-    even = np.zeros((envs.num_envs, actions))
+    even = np.zeros((envs.num_envs, int(action_space(envs).n)))
     return rollouts(lambda seen: even, envs, rng)
 
 

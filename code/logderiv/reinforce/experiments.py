@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from joblib import Parallel, delayed
@@ -34,7 +35,7 @@ AFTER = (1, 4, 8, 12)  # updates, for the variances
 BATCHES = 40
 
 
-def with_train(seed: int, **changes: object) -> tuple[nn.Module, list[float]]:
+def with_train(seed: int, **changes: Any) -> tuple[nn.Module, list[float]]:
     """The last policy, and the mean return of each batch."""
     result = train(seed, **changes)
     return result.policy, [update.mean_return for update in result.history]

@@ -24,7 +24,7 @@ from logderiv.reinforce.training import (
     stream,
 )
 
-NO_SHAPE = torch.Size()
+Shape = torch.Size | list[int] | tuple[int, ...]
 SHORT = "logderiv/CartPole50-v1"
 gym.register(
     SHORT,
@@ -67,9 +67,9 @@ class NoLog(Categorical):
 class Argmax(Categorical):
     """A draw is the most probable action, whatever the others are."""
 
-    def sample(self, sample_shape: torch.Size = NO_SHAPE) -> Tensor:
+    def sample(self, sample_shape: Shape = ()) -> Tensor:
         """The action with the largest logit."""
-        return self.mode.expand(sample_shape + self.batch_shape)
+        return self.mode.expand(torch.Size(sample_shape) + self.batch_shape)
 
 
 class Acting(nn.Module):

@@ -17,10 +17,14 @@ HIDDEN = 32
 DRAWN_AT_ONCE = 2**14  # numbers; a draw costs less in company
 
 Actor = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+Forward = Callable[[np.ndarray], np.ndarray | Distribution]
+Policy = nn.Module | Callable[[Tensor], Tensor | np.ndarray | Distribution]
 
 
 class Scaled(nn.Module):
     """x / size, feature by feature; nothing in it is learned."""
+
+    size: Tensor
 
     def __init__(self, size: Tensor) -> None:
         super().__init__()
@@ -73,7 +77,7 @@ def _linear(inputs: int, outputs: int, source: torch.Generator) -> nn.Linear:
 
 
 def actor(
-    policy: nn.Module,
+    policy: Policy,
     shape: tuple[int, int],
     rng: np.random.Generator,
     greedy: bool,
@@ -171,26 +175,26 @@ def _gumbel(
         yield from rng.gumbel(size=(block, *shape))
 
 
-def _forward(policy: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
+def _forward(policy: Policy) -> Forward:
     """The policy as a function of arrays, (n, features) -> (n, K).
 
     The layers of our own policies run in NumPy on the same memory: at 16 rows
     most of the time of a torch call is not arithmetic.
     """
-    layers = policy if type(policy) is nn.Sequential else [policy]
-    functions = [_in_numpy(layer) for layer in layers]
-    if None in functions:
+    layers = list(policy) if type(policy) is nn.Sequential else [policy]
+    steps = [step for step in map(_in_numpy, layers) if step]
+    if len(steps) < len(layers):
         return lambda rows: _as_array(policy(as_input(policy, rows)))
 
     def forward(rows: np.ndarray) -> np.ndarray:
-        for function in functions:
-            rows = function(rows)
+        for step in steps:
+            rows = step(rows)
         return rows
 
     return forward
 
 
-def as_input(policy: nn.Module, rows: np.ndarray | Tensor) -> Tensor:
+def as_input(policy: Policy, rows: np.ndarray | Tensor) -> Tensor:
     """Observations in the type of number that the policy computes with, on
     the CPU whatever torch's default device is.
     """
@@ -200,7 +204,7 @@ def as_input(policy: nn.Module, rows: np.ndarray | Tensor) -> Tensor:
     return rows.to(next(policy.parameters(), rows).dtype)
 
 
-def _in_numpy(layer: nn.Module) -> Callable[[np.ndarray], np.ndarray] | None:
+def _in_numpy(layer: Policy) -> Callable[[np.ndarray], np.ndarray] | None:
     """One layer as a function of arrays; None if it is not of a known kind."""
     if getattr(layer, "_forward_hooks", 0) or getattr(
         layer, "_forward_pre_hooks", 0

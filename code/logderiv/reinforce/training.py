@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from logderiv.checks import Floats
 from logderiv.memory import keep_freed
 from logderiv.reinforce import loop
 from logderiv.reinforce.checkpoint import Checkpoint
+from logderiv.reinforce.door import action_space
 from logderiv.reinforce.episodes import (
     Rollouts,
     by_chance,
@@ -221,7 +222,7 @@ def _settings(
     episodes: int,
     weights: Weights,
     learning_rate: float | None,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The arguments of `train`, checked, as names and plain values."""
     if policy not in LEARNING_RATE:
         raise ValueError(f"policy must be 'mlp' or 'linear', got {policy!r}")
@@ -321,7 +322,7 @@ def begin(envs: VectorEnv, policy: str, seed: int) -> TrainResult:
     with _naming("before update 1"):
         batch = by_chance(envs, stream(seed, CHANCE))
     seen = batch.observations[torch.from_numpy(batch.mask)]
-    actions = int(envs.single_action_space.n)
+    actions = int(action_space(envs).n)
     return TrainResult(
         make_policy(policy, seen, actions, seed),
         env_steps=len(seen),
@@ -348,18 +349,19 @@ def _record(result: TrainResult, batches: Iterator[Rollouts]) -> None:
 
 
 def _check_solved(
-    result: TrainResult, spec: EnvSpec, seed: int, last: bool
+    result: TrainResult, spec: EnvSpec | None, seed: int, last: bool
 ) -> None:
     """Evaluate each time CHECK_EVERY more steps are done, and at the end."""
     before = result.history[-2].env_steps if len(result.history) > 1 else 0
     due = result.env_steps // CHECK_EVERY > before // CHECK_EVERY
-    threshold = spec.reward_threshold
-    if result.solved or threshold is None or not (due or last):
+    if spec is None or spec.reward_threshold is None:
+        return
+    if result.solved or not (due or last):
         return
     rng = stream(seed, CHECKING, len(result.history))
     with closing(make_envs(spec.id, CHECK_EPISODES)) as envs:
         returns = rollouts(result.policy, envs, rng).rewards.sum(axis=1)
-    if returns.mean() >= threshold:
+    if returns.mean() >= spec.reward_threshold:
         result.solved = True
         result.solved_steps = result.env_steps
         result.solved_cpu_seconds = result.cpu_seconds
