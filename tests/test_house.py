@@ -89,6 +89,33 @@ def test_an_arrow_that_points_up_is_rejected(tmp_path: Path) -> None:
     assert lint_imports(tmp_path).returncode == 1
 
 
+def mypy(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mypy", "-p", "logderiv"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_wrong_type_and_a_missing_one_are_rejected(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    module = tmp_path / "code/logderiv/__init__.py"
+    module.parent.mkdir(parents=True)
+    right = "def half(n: int) -> float:\n    return n / 2\n"
+    module.write_text(right)
+    assert mypy(tmp_path).returncode == 0
+    for wrong, said in (
+        (right + "half('4')\n", "[arg-type]"),
+        ("def half(n):\n    return n / 2\n", "[no-untyped-def]"),
+        (right.replace("n / 2", "str(n)"), "[return-value]"),
+    ):
+        module.write_text(wrong)
+        found = mypy(tmp_path)
+        assert found.returncode == 1
+        assert said in found.stdout
+
+
 def pins() -> dict[str, str]:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pairs = [line.split("==") for line in lines if not line.startswith("#")]

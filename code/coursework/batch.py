@@ -69,7 +69,7 @@ def guess(folder: Path, masters: list[Master]) -> Master:
         defined = set(re.findall(r"^\s*def (\w+)", code, re.MULTILINE))
         answers = {m.name: {q.answer for q in m.graded} for m in masters}
         seen = {name: len(each & defined) for name, each in answers.items()}
-        best = max(seen, key=seen.get)
+        best = max(seen, key=lambda name: seen[name])
         votes[best] += bool(seen[best])
     if not votes.total():
         raise SystemExit(

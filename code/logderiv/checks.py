@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +22,7 @@ def real(name: str, value: object, positive: bool = False) -> float:
         value = value[()]
     if isinstance(value, NOT_REAL) or not isinstance(value, Real):
         raise TypeError(f"{name} must be {wanted}, got {value!r}")
-    exact = value.item() if isinstance(value, np.generic) else value
+    exact: Any = value.item() if isinstance(value, np.generic) else value
     if not lowest <= exact <= LARGEST:
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
     return float(value)
@@ -31,9 +32,9 @@ def whole(name: str, value: object, at_least: int) -> int:
     """A whole number, from ``at_least`` to 2^53."""
     if isinstance(value, NOT_REAL) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
-    if value < at_least:
+    if int(value) < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value}")
-    if value > MOST:
+    if int(value) > MOST:
         raise ValueError(f"{name} must be at most 2**53, got {value}")
     return int(value)
 
