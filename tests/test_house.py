@@ -14,13 +14,15 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+import logderiv
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 COMMANDS = ("book", "test", "notebooks", "homework", "grade", "lab", "clean")
 TOP_LEVEL = {
     "README.md", "_config.yml", "_toc.yml", "pyproject.toml",
     "constraints.txt", "Makefile", "LICENSE", "LICENSE-TEXT", "CITATION.cff",
-    "CONTRIBUTING.md", "chapters", "code", "tests", ".ci", ".github",
+    "CHANGELOG.md", "CONTRIBUTING.md", "chapters", "code", "tests", ".ci", ".github",
     ".gitignore",
 }  # fmt: skip
 
@@ -114,6 +116,25 @@ def test_a_wrong_type_and_a_missing_one_are_rejected(tmp_path: Path) -> None:
         found = mypy(tmp_path)
         assert found.returncode == 1
         assert said in found.stdout
+
+
+def stated(changelog: str, citation: str) -> list[tuple[str, str]]:
+    """Version and date of the last release, as each of the two says."""
+    last = re.search(r"^## \[(.+)\] - (.+)$", changelog, re.MULTILINE)
+    version = re.search(r"^version: (.+)$", citation, re.MULTILINE)
+    date = re.search(r'^date-released: "(.+)"$', citation, re.MULTILINE)
+    return [(last[1], last[2]), (version[1], date[1])]
+
+
+def test_one_version_is_stated() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    one, other = stated(changelog, citation)
+    assert one == other
+    assert one[0] == logderiv.__version__
+    later = changelog.replace("## [", "## [9.9.9] - 2030-01-01\n\n## [", 1)
+    one, other = stated(later, citation)
+    assert one != other
 
 
 def pins() -> dict[str, str]:

@@ -3,4 +3,4 @@
 reinforce -> surrogate -> sampling -> expectation -> identity, trajectories
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
