@@ -22,8 +22,8 @@ COMMANDS = ("book", "test", "notebooks", "homework", "grade", "lab", "clean")
 TOP_LEVEL = {
     "README.md", "_config.yml", "_toc.yml", "pyproject.toml",
     "constraints.txt", "Makefile", "LICENSE", "LICENSE-TEXT", "CITATION.cff",
-    "CHANGELOG.md", "CONTRIBUTING.md", "chapters", "code", "tests", ".ci", ".github",
-    ".gitignore",
+    "CHANGELOG.md", "CONTRIBUTING.md", "chapters", "code", "tests", ".ci",
+    ".github", ".gitignore", ".pre-commit-config.yaml",
 }  # fmt: skip
 
 
