@@ -42,11 +42,13 @@ pdf: book  ## the whole book as one PDF (with Chromium), in _build
 # WEEKLY=1 leaves out nothing, SLOW=1 what one of a kind stands for, else what is slow, too.
 LEFT_OUT := $(if $(filter 1,$(WEEKLY)),,-m "$(if $(filter 1,$(SLOW)),not weekly,not slow)")
 
-test: env .venv/browser/done  ## lint, unit, theorem, notebook and site tests (SLOW=1: slow ones too)
+test: env .venv/browser/done  ## lint, types, unit, theorem, notebook and site tests (SLOW=1: slow ones too)
 	@echo "== test: lint"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	@echo "== test: types"
+	$(BIN)/python -m mypy
 	@echo "== test: unit, theorem and site tests"
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(LEFT_OUT) tests
 	@echo "== test: notebooks run and print what they store"
@@ -96,4 +98,4 @@ lab: .venv/lab  ## JupyterLab on the chapters
 	@touch $@
 
 clean:  ## remove what was built
-	rm -rf _build .venv code/*.egg-info .hypothesis .import_linter_cache .pytest_cache .ruff_cache
+	rm -rf _build .venv code/*.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

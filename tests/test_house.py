@@ -23,8 +23,8 @@ COMMANDS = ("book", "test", "notebooks", "homework", "grade", "lab", "clean")
 TOP_LEVEL = {
     "README.md", "_config.yml", "_toc.yml", "pyproject.toml",
     "constraints.txt", "Makefile", "LICENSE", "LICENSE-TEXT", "CITATION.cff",
-    "CONTRIBUTING.md", "chapters", "code", "tests", ".ci", ".github",
-    ".gitignore",
+    "CHANGELOG.md", "CONTRIBUTING.md", "chapters", "code", "tests", ".ci",
+    ".github", ".gitignore", ".pre-commit-config.yaml",
 }  # fmt: skip
 
 
@@ -120,6 +120,52 @@ def test_an_arrow_that_points_up_is_rejected(tmp_path: Path) -> None:
     with (tmp_path / "code/logderiv/identity.py").open("a") as module:
         module.write("\nfrom logderiv import sampling\n")
     assert lint_imports(tmp_path).returncode == 1
+
+
+def mypy(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mypy", "-p", "logderiv"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_wrong_type_and_a_missing_one_are_rejected(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    module = tmp_path / "code/logderiv/__init__.py"
+    module.parent.mkdir(parents=True)
+    right = "def half(n: int) -> float:\n    return n / 2\n"
+    module.write_text(right)
+    assert mypy(tmp_path).returncode == 0
+    for wrong, said in (
+        (right + "half('4')\n", "[arg-type]"),
+        ("def half(n):\n    return n / 2\n", "[no-untyped-def]"),
+        (right.replace("n / 2", "str(n)"), "[return-value]"),
+    ):
+        module.write_text(wrong)
+        found = mypy(tmp_path)
+        assert found.returncode == 1
+        assert said in found.stdout
+
+
+def stated(changelog: str, citation: str) -> list[tuple[str, str]]:
+    """Version and date of the last release, as each of the two says."""
+    last = re.search(r"^## \[(.+)\] - (.+)$", changelog, re.MULTILINE)
+    version = re.search(r"^version: (.+)$", citation, re.MULTILINE)
+    date = re.search(r'^date-released: "(.+)"$', citation, re.MULTILINE)
+    return [(last[1], last[2]), (version[1], date[1])]
+
+
+def test_one_version_is_stated() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    one, other = stated(changelog, citation)
+    assert one == other
+    assert one[0] == logderiv.__version__
+    later = changelog.replace("## [", "## [9.9.9] - 2030-01-01\n\n## [", 1)
+    one, other = stated(later, citation)
+    assert one != other
 
 
 def pins() -> dict[str, str]:

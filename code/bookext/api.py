@@ -76,7 +76,8 @@ def setup(app: Sphinx) -> None:
     """Before Napoleon reads the sections."""
     # PyTorch takes seconds to import: a mock stands for it, also in `X | Y`.
     app.config.autodoc_mock_imports = ["torch"]
-    _MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self
+    for operator in ("__or__", "__ror__"):
+        setattr(_MockObject, operator, lambda self, other: self)
     app.connect("autodoc-process-signature", signature)
     app.connect("autodoc-process-docstring", plain, priority=100)
     app.connect("autodoc-skip-member", skip)

@@ -55,7 +55,7 @@ def render(latex: str, options: dict[str, bool] | None = None) -> str:
     return _drawn(latex, settings)
 
 
-def _drawn(latex: str, settings: dict[str, bool]) -> str:
+def _drawn(latex: str, settings: dict[str, object]) -> str:
     answer = _engine().call("render", latex, settings)
     if "error" in answer:
         raise FormulaError(f"{answer['error']} in {latex!r}")
@@ -78,7 +78,7 @@ def keep_folder(app: Sphinx, error: Exception | None) -> None:
 
     Its own error would stand in the place of ours.
     """
-    Path(app._katex_static_path).mkdir(exist_ok=True)
+    Path(vars(app)["_katex_static_path"]).mkdir(exist_ok=True)
 
 
 def setup(app: Sphinx) -> None:

@@ -14,9 +14,8 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-import logderiv
 from coursework.master import Master, Question
-from coursework.release import release, wheel_name
+from coursework.release import release, sources, wheel_name
 
 FOLDER = "homework"
 HOW = """\
@@ -43,8 +42,8 @@ class Homework(SphinxDirective):
         """The table, the rubric, the links."""
         page = Path(self.env.doc2path(self.env.docname))
         master = Master(page.with_name("homework.ipynb"))
-        for source in (str(master.path), logderiv.__file__):
-            self.env.note_dependency(source)
+        for source in (master.path, *sources()):
+            self.env.note_dependency(str(source))
         text = "\n\n".join([_table(master), *_rubrics(master), HOW])
         parent = nodes.container()
         lines = StringList(text.splitlines(), str(master.path))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 
 PICTURE = re.compile(r'<img (?=[^>]*src="([^"]+\.(?:png|svg))")')
 UNSIZED = re.compile(
@@ -57,7 +58,9 @@ def _in_two_forms(app: Sphinx, page: Path, found: re.Match[str]) -> str:
 def _size(file: Path) -> tuple[float, float]:
     """Width and height that a picture says itself, in its own units."""
     if file.suffix == ".svg":
-        width, height = DRAWN.search(file.read_text("utf-8")).groups()
-        return float(width), float(height)
+        found = DRAWN.search(file.read_text("utf-8"))
+        if not found:
+            raise ExtensionError(f"{file} does not say its size")
+        return float(found[1]), float(found[2])
     with Image.open(file) as image:
         return image.size

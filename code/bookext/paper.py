@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urldefrag, urlsplit
 
 from bs4 import BeautifulSoup, Tag
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, PdfMargins
 from pypdf import PdfReader
 from pypdf.generic import Destination
 
@@ -26,7 +26,12 @@ NUMBER = (
     '<span class="pageNumber"></span></div>'
 )
 TRIES = 3
-MARGIN = {"top": "15mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
+MARGIN: PdfMargins = {
+    "top": "15mm",
+    "bottom": "18mm",
+    "left": "16mm",
+    "right": "16mm",
+}
 
 
 def anchor(page: str, name: str = "") -> str:
@@ -52,16 +57,16 @@ def target(link: str, page: str, pages: list[str]) -> str:
 def fit(part: Tag, page: str, pages: list[str]) -> None:
     """A part of an article, to stand among those of all pages."""
     if "id" in part.attrs:
-        part["id"] = anchor(page, part["id"])
+        part["id"] = anchor(page, str(part["id"]))
     for tag, name in LINKS:
         if part.name == tag and name in part.attrs:
-            part[name] = target(part[name], page, pages)
+            part[name] = target(str(part[name]), page, pages)
     if part.name == "img":
         part["loading"] = "eager"
     if part.name == "details":
         part["open"] = ""
-    classes = part.get("class", ())
-    alternative = part.name == "source" and part.parent.name == "picture"
+    classes = part.get_attribute_list("class")
+    alternative = part.name == "source" and part.find_parent("picture")
     if alternative or part.name == "script" or "headerlink" in classes:
         part.decompose()
     elif part.name == "a" and (
@@ -70,9 +75,21 @@ def fit(part: Tag, page: str, pages: list[str]) -> None:
         part.unwrap()
 
 
+def only(soup: BeautifulSoup, what: str) -> Tag:
+    """The one element of a page that a selector stands for.
+
+    Raises:
+        SystemExit: there is none, or more than one.
+    """
+    found = soup.select(what)
+    if len(found) != 1:
+        raise SystemExit(f"a page has {len(found)} of {what}, wanted 1")
+    return found[0]
+
+
 def article(soup: BeautifulSoup, page: str, pages: list[str]) -> Tag:
     """What a page says, fit to stand beside the others."""
-    found = soup.select_one("article.bd-article")
+    found = only(soup, "article.bd-article")
     for part in found.find_all(True):
         if not part.decomposed:
             fit(part, page, pages)
@@ -89,11 +106,12 @@ def join(toc: Path, site: Path) -> Path:
         text = (site / f"{page}.html").read_text("utf-8")
         soup = BeautifulSoup(text, PARSER)
         if page == pages[0]:
-            whole.head.append(soup.title)
+            head = only(whole, "head")
+            head.append(only(soup, "head title"))
             for sheet in soup.select('link[rel="stylesheet"]'):
-                sheet["href"] = target(sheet["href"], page, pages)
-                whole.head.append(sheet)
-        whole.body.append(article(soup, page, pages))
+                sheet["href"] = target(str(sheet["href"]), page, pages)
+                head.append(sheet)
+        only(whole, "body").append(article(soup, page, pages))
     place = site / "paper.html"
     place.write_text(str(whole), "utf-8")
     return place

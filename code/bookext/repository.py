@@ -7,12 +7,14 @@ Without it nothing points anywhere.
 
 import re
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(\.git)?/?")
+FORM = "mistake.yml"
 COLAB = "https://colab.research.google.com"
 FIRST = """
 In Colab (the rocket at the top right), run this cell first:
@@ -56,18 +58,36 @@ def prepare(app: Sphinx, config: Config) -> None:
 def rename(
     app: Sphinx, page: str, template: str, context: dict, doctree: object
 ) -> None:
-    """An issue is a mistake to those who read."""
+    """An issue is a mistake to those who read, and has a form."""
     for group in context.get("header_buttons", []):
         for button in group.get("buttons", []):
             if button.get("label") == "source-issues-button":
                 button["text"] = button["tooltip"] = "Report a mistake"
+                button["url"] = _form(app, page)
+
+
+def _form(app: Sphinx, page: str) -> str:
+    """Where a mistake on the page is reported, with what is known of it."""
+    titles = app.env.titles
+    # The index, which Sphinx makes, has none.
+    title = titles[page].astext() if page in titles else page
+    known = {
+        "template": FORM,
+        "title": f"Mistake: {title}",
+        "page": _address(app, page),
+    }
+    url = app.config.html_theme_options["repository_url"]
+    return f"{url}/issues/new?{urlencode(known, quote_via=quote)}"
+
+
+def _address(app: Sphinx, page: str) -> str:
+    base = app.config.html_baseurl.rstrip("/")
+    return f"{base}/{app.builder.get_target_uri(page)}"
 
 
 def list_pages(app: Sphinx, error: Exception | None) -> None:
     """For search engines, when the site knows where it is."""
     if error or app.builder.name != "html" or not app.config.html_baseurl:
         return
-    base = app.config.html_baseurl.rstrip("/")
-    pages = sorted(app.env.found_docs)
-    lines = (f"{base}/{app.builder.get_target_uri(page)}\n" for page in pages)
+    lines = (f"{_address(app, page)}\n" for page in sorted(app.env.found_docs))
     Path(app.outdir, "sitemap.txt").write_text("".join(lines), "utf-8")

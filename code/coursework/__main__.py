@@ -7,9 +7,7 @@ import argparse
 import os
 from pathlib import Path
 
-from coursework import batch, reports
-from coursework.box import BoxError
-from coursework.master import CHAPTERS, mark, masters
+from coursework.master import CHAPTERS, Master, mark, masters
 from coursework.release import release
 
 
@@ -28,33 +26,54 @@ def main() -> None:
 
 
 def _grade(arguments: argparse.Namespace) -> None:
+    try:
+        from coursework import batch, reports
+    except ModuleNotFoundError as error:
+        raise SystemExit(_what_grading_needs(error)) from None
+
     folder, out = arguments.submissions, arguments.out
+    _check(folder, out)
+    known = {each.path.parent.name: each for each in masters()}
+    if arguments.homework:
+        master = known[arguments.homework]
+    else:
+        master = batch.guess(folder, list(known.values()))
+    _claim(out, master)
+    print(f"{master.title}, {master.points} points")
+    results = batch.grade(folder, out, master, arguments.jobs)
+    reports.write(master, results, out)
+    for result in results:
+        if result.trouble:
+            print(f"look at {result.student}: it {result.trouble}")
+    print(f"{len(results)} graded; the table is {out / 'grades.csv'}")
+
+
+def _what_grading_needs(error: ModuleNotFoundError) -> str:
+    if error.name == "resource":
+        return (
+            "grading runs submissions in processes of Unix, which this system "
+            "does not have: grade on Linux, on macOS, or in WSL on Windows"
+        )
+    return f"grading needs {error.name}: pip install '.[grade]'"
+
+
+def _check(folder: Path, out: Path) -> None:
+    """Where submissions are, and where the reports go."""
     if not folder.is_dir():
         raise SystemExit(f"{folder}: no folder with submissions")
     if folder.resolve() in (out.resolve(), *out.resolve().parents):
         raise SystemExit(f"{out}: would be taken for a submission in {folder}")
     if not masters():
         raise SystemExit("no masters here: grade in a clone of the course")
-    known = {each.path.parent.name: each for each in masters()}
-    if arguments.homework:
-        master = known[arguments.homework]
-    else:
-        master = batch.guess(folder, list(known.values()))
+
+
+def _claim(out: Path, master: Master) -> None:
+    """A folder of reports is for one homework."""
     before = out / "homework"
     if before.exists() and before.read_text("utf-8") != master.title:
         raise SystemExit(f"{out}: holds {before.read_text('utf-8')} already")
     out.mkdir(parents=True, exist_ok=True)
     before.write_text(master.title, "utf-8")
-    print(f"{master.title}, {master.points} points")
-    try:
-        results = batch.grade(folder, out, master, arguments.jobs)
-    except BoxError as error:
-        raise SystemExit(f"the grader does not work: {error}") from None
-    reports.write(master, results, out)
-    for result in results:
-        if result.trouble:
-            print(f"look at {result.student}: it {result.trouble}")
-    print(f"{len(results)} graded; the table is {out / 'grades.csv'}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from pathlib import Path
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from coursework.box import CODE, Box, BoxError, can_box
+from coursework.box import CODE, Box, can_box
 from coursework.grading import outcomes
 from coursework.master import Master
 from coursework.submission import find, read, readable, written
@@ -41,7 +41,11 @@ class Result:
 def grade(
     folder: Path, out: Path, master: Master, jobs: int, seed: int = 0
 ) -> list[Result]:
-    """Grade every submission in a folder; keep each result as it comes."""
+    """Grade every submission in a folder; keep each result as it comes.
+
+    Raises:
+        SystemExit: not one of them could be graded.
+    """
     boxed = can_box()
     if not boxed:
         print(UNBOXED, flush=True)
@@ -53,7 +57,7 @@ def grade(
     done = Parallel(n_jobs=jobs, return_as="generator")(tasks)
     results = list(tqdm(done, total=len(tasks), unit="submission"))
     if results and not any(each.key for each in results):
-        raise BoxError(results[0].trouble)
+        raise SystemExit(f"the grader does not work: {results[0].trouble}")
     return results
 
 
@@ -69,7 +73,7 @@ def guess(folder: Path, masters: list[Master]) -> Master:
         defined = set(re.findall(r"^\s*def (\w+)", code, re.MULTILINE))
         answers = {m.name: {q.answer for q in m.graded} for m in masters}
         seen = {name: len(each & defined) for name, each in answers.items()}
-        best = max(seen, key=seen.get)
+        best = max(seen, key=lambda name: seen[name])
         votes[best] += bool(seen[best])
     if not votes.total():
         raise SystemExit(

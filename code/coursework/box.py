@@ -79,7 +79,7 @@ class Box:
         with theirs:
             self.process = subprocess.Popen(
                 [*wrapped(self.boxed), *INSIDE],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=self.folder.name,
@@ -201,14 +201,18 @@ class Box:
     def used(self, amount: Callable[[psutil.Process], float]) -> float:
         """A sum over the processes in the box."""
         total = 0.0
-        for each in _family(self.process.pid):
+        for each in self.family():
             with suppress(psutil.NoSuchProcess):
                 total += amount(each)
         return total
 
     def processes(self) -> int:
         """How many processes there are in the box."""
-        return len(_family(self.process.pid))
+        return len(self.family())
+
+    def family(self) -> list[psutil.Process]:
+        """The processes in the box."""
+        return _family(self.process.pid) if self.process else []
 
 
 class Answer:

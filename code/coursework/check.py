@@ -6,8 +6,12 @@ grade. They print, and never raise.
 
 import traceback
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def check(
@@ -41,10 +45,10 @@ def check_plot(plot: Callable, words: list[str]) -> None:
 
     from coursework.drawing import series
 
-    axes = plt.subplots(figsize=(5, 3.5), layout="constrained")[1]
+    figure, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
     found, data = _try(_drawn_on, (plot, axes))
     if found:
-        plt.close(axes.figure)
+        plt.close(figure)
         print(f"{_name(plot)}: {found}")
         return
     missing = []
@@ -60,7 +64,7 @@ def check_plot(plot: Callable, words: list[str]) -> None:
     print(f"{_name(plot)}: {said}.")
 
 
-def _drawn_on(plot: Callable, axes: object) -> dict:
+def _drawn_on(plot: Callable, axes: "Axes") -> dict:
     from coursework.drawing import describe
 
     plot(axes)
@@ -71,7 +75,7 @@ def _name(answer: Callable) -> str:
     return getattr(answer, "__name__", type(answer).__name__)
 
 
-def _try(answer: Callable, arguments: tuple) -> tuple[str, object]:
+def _try(answer: Callable, arguments: tuple) -> tuple[str, Any]:
     """What went wrong, and the value."""
     try:
         return "", answer(*arguments)

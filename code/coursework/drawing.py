@@ -2,7 +2,8 @@
 
 import base64
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,6 +18,7 @@ from matplotlib.container import (
     ErrorbarContainer,
     StemContainer,
 )
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import StepPatch
 
@@ -31,8 +33,8 @@ def drawn(plot: Callable[[Axes], object]) -> dict:
     """
     if hasattr(plot, "drawn"):
         return plot.drawn()
-    axes = draw(plot)
-    plt.close(axes.figure)
+    figure, axes = draw(plot)
+    plt.close(figure)
     return describe(axes)
 
 
@@ -49,13 +51,22 @@ def series(data: dict, word: str) -> tuple[np.ndarray, np.ndarray]:
     return found[0]["x"][order], found[0]["y"][order]
 
 
-def draw(plot: Callable[[Axes], object]) -> Axes:
-    """Empty axes, drawn on. Bands are drawn without steps: their data count."""
-    _, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
-    band = axes.fill_between
-    axes.fill_between = lambda *data, step=None, **look: band(*data, **look)
+class Stepless(Axes):
+    """Axes whose bands are drawn without steps: their data count."""
+
+    def fill_between(self, *data: Any, step: object = None, **look: Any) -> Any:
+        return super().fill_between(*data, **look)
+
+
+def draw(plot: Callable[[Axes], object]) -> tuple[Figure, Axes]:
+    """Empty axes, drawn on, and the figure that they are."""
+    figure, axes = plt.subplots(
+        figsize=(5, 3.5),
+        layout="constrained",
+        subplot_kw={"axes_class": Stepless},
+    )
     plot(axes)
-    return axes
+    return figure, axes
 
 
 def describe(axes: Axes) -> dict:
@@ -83,14 +94,14 @@ def describe(axes: Axes) -> dict:
     }
 
 
-def png(axes: Axes) -> str:
+def png(figure: Figure) -> str:
     """The picture, in base64."""
     buffer = io.BytesIO()
-    axes.figure.savefig(buffer, format="png", dpi=80)
+    figure.savefig(buffer, format="png", dpi=80)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _all(found: list, kind: type, data: Callable) -> list[dict]:
+def _all(found: Iterable, kind: type, data: Callable) -> list[dict]:
     """The data of all of a kind, but for what is empty."""
     series = (data(each) for each in found if isinstance(each, kind))
     return [each for each in series if len(each["x"])]
@@ -100,14 +111,14 @@ def _lines_of_containers(axes: Axes) -> Iterator[tuple[Line2D, str]]:
     """Lines of stems and error bars, whose containers have the label."""
     for each in axes.containers:
         if isinstance(each, StemContainer):
-            yield each.markerline, each.get_label()
+            yield each.markerline, str(each.get_label())
         elif isinstance(each, ErrorbarContainer) and each.lines[0]:
-            yield each.lines[0], each.get_label()
+            yield each.lines[0], str(each.get_label())
 
 
 def _line(line: Line2D, named: Mapping[Line2D, str]) -> dict:
     x, y = (np.asarray(each, float) for each in line.get_data(orig=False))
-    return {"label": str(named.get(line, line.get_label())), "x": x, "y": y}
+    return {"label": named.get(line, str(line.get_label())), "x": x, "y": y}
 
 
 def _segments(collection: LineCollection) -> dict:

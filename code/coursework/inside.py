@@ -24,7 +24,8 @@ import resource
 import socket
 import sys
 import traceback
-from typing import BinaryIO
+from collections.abc import Callable
+from io import BufferedRWPair
 
 import numpy as np
 from IPython.core.error import UsageError
@@ -67,7 +68,7 @@ def _stay_in_reach() -> None:
             file.write("1000")
 
 
-def _line_to_grader() -> BinaryIO:
+def _line_to_grader() -> BufferedRWPair:
     """Standard input is a socket; what is printed goes nowhere."""
     line = socket.socket(fileno=os.dup(0)).makefile("rwb")
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -76,11 +77,11 @@ def _line_to_grader() -> BinaryIO:
     return line
 
 
-def _read(line: BinaryIO) -> dict:
+def _read(line: BufferedRWPair) -> dict:
     return json.loads(line.readline() or "{}")
 
 
-def _write(line: BinaryIO, message: dict) -> None:
+def _write(line: BufferedRWPair, message: dict) -> None:
     text = json.dumps(message).encode()
     if len(text) > LARGEST:
         text = json.dumps({"error": "gave a value that is too large"}).encode()
@@ -88,7 +89,9 @@ def _write(line: BinaryIO, message: dict) -> None:
     line.flush()
 
 
-def _serve(line: BinaryIO, shell: Shell, given: dict, cells: list[str]) -> None:
+def _serve(
+    line: BufferedRWPair, shell: Shell, given: dict, cells: list[str]
+) -> None:
     """Run an answer's cells, then answer until the grader is done."""
     for cell in cells:
         _same_numbers()
@@ -115,11 +118,11 @@ def _failures(shell: Shell) -> list[str]:
     return list(dict.fromkeys(map(_say, here)))
 
 
-def _reply(answer: object, request: dict, given: dict) -> dict:
+def _reply(answer: Callable, request: dict, given: dict) -> dict:
     _same_numbers()
     if "draw" in request:
-        axes = drawing.draw(answer)
-        picture = drawing.png(axes)
+        figure, axes = drawing.draw(answer)
+        picture = drawing.png(figure)
         return {"value": encode(drawing.describe(axes)), "png": picture}
     arguments = decode(request["arguments"], given)
     return {"value": encode(answer(*arguments))}
@@ -141,7 +144,7 @@ def _say(error: BaseException) -> str:
     with contextlib.suppress(Exception):
         text += f": {error}"[:300]
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [f.line for f in frames if "ipython-input" in f.filename]
+    lines = [f.line or "" for f in frames if "ipython-input" in f.filename]
     return text + (f", in the line `{lines[-1][:100]}`" if lines else "")
 
 

@@ -95,7 +95,8 @@ class Master:
     @property
     def title(self) -> str:
         """The first heading."""
-        return re.search(r"^# (.+)$", self.notebook.cells[0].source, re.M)[1]
+        lines = self.notebook.cells[0].source.splitlines()
+        return next(each[2:] for each in lines if each.startswith("# "))
 
     @cached_property
     def given(self) -> list[str]:
@@ -183,7 +184,8 @@ def sections(
     cells: list[NotebookNode],
 ) -> Iterator[tuple[re.Match[str], list[NotebookNode]]]:
     """Each heading of a question with the cells of its section."""
-    found, part = None, []
+    found: re.Match[str] | None = None
+    part: list[NotebookNode] = []
     for cell in cells:
         if cell.cell_type == "markdown" and SECTION.search(cell.source):
             if found:

@@ -1,5 +1,10 @@
-"""What students get: notebooks without answers, and the package as a wheel."""
+"""What students get: notebooks without answers, and the package as a wheel.
 
+The wheel's version says of which code it is, 0.2.0+code1f0c5a9e21: pip keeps
+an installed package of the same version, and replaces one of another.
+"""
+
+import hashlib
 import os
 import shutil
 import subprocess
@@ -15,6 +20,13 @@ import logderiv
 from coursework.master import CHAPTERS, HIDDEN, SOLUTION, STUB, Master, masters
 
 ROOT = CHAPTERS.parent
+PACKED = (
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "code/logderiv",
+    "code/coursework",
+)
 METADATA = {
     "kernelspec": {
         "display_name": "Python 3",
@@ -29,8 +41,10 @@ BUILD_ENV = {
     "PYTHONDONTWRITEBYTECODE": "",  # setuptools would warn
 }
 INSTALL = """\
-# Does the next cell fail? Then save {wheel} from the
-# page of this homework beside this notebook, delete the # before %pip, and run.
+# Does the next cell fail, or is your package older than this notebook? Then
+# save {wheel} from the page of
+# this homework beside this notebook, delete the # before %pip, run, and restart
+# the kernel.
 # %pip install {wheel}"""
 
 
@@ -63,20 +77,40 @@ def _without_answers(cell: NotebookNode) -> NotebookNode:
 
 def wheel_name() -> str:
     """As `wheel` will call it."""
-    return f"logderiv-{logderiv.__version__}-py3-none-any.whl"
+    return f"logderiv-{version()}-py3-none-any.whl"
+
+
+def version() -> str:
+    """The public version, which a person raises, and a digest of the code."""
+    digest = hashlib.sha256()
+    for path in sources():
+        place = path.relative_to(ROOT).as_posix()
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{place} {content}\n".encode())
+    return f"{logderiv.__version__}+code{digest.hexdigest()[:10]}"
+
+
+def sources() -> list[Path]:
+    """The files that the wheel is made of."""
+    tops = [ROOT / name for name in PACKED]
+    found = [*tops, *(path for top in tops for path in top.rglob("*"))]
+    return sorted(
+        path
+        for path in found
+        if path.is_file() and "__pycache__" not in path.parts
+    )
 
 
 def wheel(out: Path) -> Path:
     """Build the package into `out`, the same bytes each time."""
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
-            shutil.copy(ROOT / name, folder)
-        for name in ("logderiv", "coursework"):
-            shutil.copytree(
-                ROOT / "code" / name,
-                Path(folder, "code", name),
-                ignore=shutil.ignore_patterns("__pycache__"),
-            )
+        for path in sources():
+            copy = Path(folder, path.relative_to(ROOT))
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy)
+        said = Path(folder, "code/logderiv/__init__.py")
+        public, own = logderiv.__version__.encode(), version().encode()
+        said.write_bytes(said.read_bytes().replace(public, own))
         subprocess.run(
             [sys.executable, "-c", BUILD],
             cwd=folder,

@@ -51,14 +51,14 @@ def write(master: Master, results: list[Result], out: Path) -> None:
 
 def _marks(master: Master, result: Result, given: by_hand.Points) -> list[Mark]:
     """In the order of the questions: one a hidden test, one a written text."""
-    marks = []
+    marks: list[Mark] = []
     for question in master.questions:
         most = question.points if question.written else question.points_a_test
         for test, text in question.tests.items():
             said = result.said[test]
-            points = 0.0 if said else most
+            got = 0.0 if said else most
             name = column(question, test)
-            marks.append(Mark(question, name, points, most, text, said))
+            marks.append(Mark(question, name, got, most, text, said))
         if question.written:
             number = str(question.number)
             points, comment = given.get((result.student, number), (0, ""))
@@ -90,7 +90,7 @@ def _grades(
         f"{mark.name} ({mark.most:g})"
         for mark in next(iter(marks.values()), [])
     ]
-    table = [["student", "total", "of", *names, "note"]]
+    table: list[list] = [["student", "total", "of", *names, "note"]]
     for result in results:
         own = marks[result.student]
         points = ["" if m.points is None else m.points for m in own]
@@ -101,7 +101,7 @@ def _grades(
 
 def _canvas(master: Master, marks: dict[str, list[Mark]], path: Path) -> None:
     """For Canvas's gradebook import; the ID from Canvas's file names."""
-    table = [
+    table: list[list] = [
         [
             "Student",
             "ID",

@@ -7,6 +7,7 @@ not need it: a line for Colab or for a GPU does not cost the imports below it.
 import ast
 import sys
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
@@ -24,7 +25,9 @@ class Shell(InteractiveShell):
         """Nobody would see it; it is kept."""
         self.failed.append((exc_tuple or sys.exc_info())[1])
 
-    showsyntaxerror = showtraceback
+    def showsyntaxerror(self, *rest: object, **more: object) -> None:
+        """As every other error."""
+        self.showtraceback()
 
     async def run_code(
         self,
@@ -60,6 +63,7 @@ class Shell(InteractiveShell):
             return super().run_line_magic(magic_name, line, _stack_depth + 1)
         except (UsageError, ImportError):
             self.showtraceback()
+            return None
 
     def run_cell_magic(self, magic_name: str, line: str, cell: str) -> object:
         """Below one that only measures, or is not here, stands a cell."""
@@ -78,7 +82,7 @@ class Shell(InteractiveShell):
         """There is no window to open."""
 
 
-def is_stub(node: ast.stmt) -> bool:
+def is_stub(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
     """A function that only says, as released, that it is not written yet."""
     if not isinstance(node, ast.FunctionDef) or node.decorator_list:
         return False

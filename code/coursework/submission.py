@@ -96,7 +96,8 @@ def cells_for(name: str, cells: Iterable[str], given: list[str]) -> list[str]:
     cells = [cell for cell in cells if _tidy(cell) not in known]
     names = [names_of(cell) for cell in cells]
     ours = set().union(*(names_of(cell).binds for cell in given))
-    wanted, needed = {name}, set()
+    wanted = {name}
+    needed: set[int] = set()
     while new := {i for i, n in enumerate(names) if n.serves(wanted)} - needed:
         needed |= new
         wanted |= set().union(*(names[i].uses for i in new)) - ours
@@ -164,17 +165,22 @@ def _symbols(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
 def _changed(tree: ast.Module) -> Iterator[str]:
     """Names whose parts a cell sets, `a.b = 1` or `a[0] = 1` or `a.b(1)`."""
     for node in _top_level(tree):
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
-            places = getattr(node, "targets", None) or [node.target]
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            places = [node.value.func]
-        else:
-            continue
-        for place in places:
+        for place in _places(node):
             while isinstance(place, ast.Attribute | ast.Subscript):
                 place = place.value
                 if isinstance(place, ast.Name):
                     yield place.id
+
+
+def _places(node: ast.AST) -> list[ast.expr]:
+    match node:
+        case ast.Assign(targets):
+            return targets
+        case ast.AugAssign(target) | ast.AnnAssign(target):
+            return [target]
+        case ast.Expr(ast.Call(function)):
+            return [function]
+    return []
 
 
 def _top_level(node: ast.AST) -> Iterator[ast.AST]:

@@ -7,6 +7,7 @@ code (by their name). A tuple or a set arrives as a list.
 
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def _plain(value: object) -> object:
     return next((k(value) for k in kinds if isinstance(value, k)), None)
 
 
-def decode(value: object, given: Mapping[str, object]) -> object:
+def decode(value: Any, given: Mapping[str, object]) -> Any:
     """The value again; functions by name from the given code."""
     if isinstance(value, list):
         return [decode(each, given) for each in value]

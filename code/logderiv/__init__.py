@@ -14,4 +14,4 @@
 and all of them the checks at their doors.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -10,7 +10,7 @@ import logderiv
 def needed() -> list[str]:
     """The packages that ours asks for, extras left out."""
     asked = requires("logderiv") or []
-    names = [re.match(r"[\w.-]+", each)[0] for each in asked]
+    names = [re.split(r"[^\w.-]", each, maxsplit=1)[0] for each in asked]
     return [
         name
         for name, each in zip(names, asked, strict=True)

@@ -1,138 +1,59 @@
 """Chapter 3, in torch. The score of every sample, for any policy network.
 
-A backward pass gives the sum of the scores of a batch. Through a linear layer
-y = W a + b each sample's own part can be read off on the way: with delta the
-gradient of its log-probability in y, it is the outer product of delta and a
-for W, and delta for b. Networks that are not made of such layers go through
-torch.func, a block of rows at a time.
+score_i = grad log policy(action_i | observation_i)
 
-Source: Goodfellow (2015), "Efficient per-example gradient computations".
+A backward pass gives the sum of the scores of a batch. Here grad is of the
+log-probability of one row, and vmap takes it of many rows at once. Before
+that, the door: only where rows do not influence each other has each a score.
 """
 
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
+from torch.nn.functional import cross_entropy
 
 ROWS = 1024
 
-# delta (n, out), and inputs (n, in) or None for ones.
-Factors = tuple[Tensor, Tensor | None]
 
-
-@dataclass
-class Call:
-    """One call of a linear layer: what went in and what came out."""
-
-    layer: nn.Linear
-    input: Tensor
-    outputs: Tensor
-
-
-class PerSample:
-    """The scores of a batch, worked out when they are asked for.
+def score_blocks(
+    policy: nn.Module, observations: ArrayLike, actions: ArrayLike
+) -> Iterator[Tensor]:
+    """The scores of ROWS rows, of the next ROWS rows, and so on: (m, p) each.
 
     Args, Raises: as `logderiv.surrogate.score_matrix`.
     """
+    states, chosen = _checked(policy, observations, actions)
+    blocks = zip(states.split(ROWS), chosen.split(ROWS), strict=True)
+    return (_scores(policy, *rows) for rows in blocks)
 
-    def __init__(
-        self, policy: nn.Module, observations: ArrayLike, actions: ArrayLike
-    ) -> None:
-        self.parameters = _parameters(policy)
-        self.policy = policy
-        self.observations = _observations(observations, self.parameters[0])
-        with torch.inference_mode(False), torch.enable_grad():
-            logits, calls = _recorded(policy, self.observations)
-            self.actions = _actions(actions, logits)
-            rows, few = _alone(policy, self.observations, logits)
-            self.delta = _score_in_logits(logits, self.actions)
-            self.factors = None
-            if _are_all(calls, self.parameters, logits):
-                factors = _outer_factors(logits, self.delta, calls)
-                exact = torch.autograd.grad(
-                    few, self.parameters, self.delta[rows]
-                )
-                if _add_up(factors, self.parameters, rows, exact):
-                    self.factors = factors
 
-    def matrix(self) -> Tensor:
-        """(n, p), columns as ``policy.parameters()``.
+@torch.inference_mode(False)
+def _scores(policy: nn.Module, states: Tensor, actions: Tensor) -> Tensor:
+    parameters = list(policy.parameters())
 
-        It is filled as its transpose: rows of n numbers are written faster
-        than columns.
-        """
-        n, sizes = len(self.actions), [each.numel() for each in self.parameters]
-        result = self.delta.new_empty(sum(sizes), n)
-        if self.factors is None:
-            for rows in _blocks(n):
-                result[:, rows] = self._rows(rows).T
-            return result.T
-        parts = result.split(sizes)
-        for parameter, part in zip(self.parameters, parts, strict=True):
-            delta, inputs = self.factors[parameter]
-            if inputs is None:
-                part.copy_(delta.T)
-                continue
-            by_row = delta.T.contiguous(), inputs.T.contiguous()
-            outer = part.unflatten(0, parameter.shape)
-            torch.mul(by_row[0].unsqueeze(1), by_row[1], out=outer)
-        return result.T
-
-    def second_moment(self) -> Tensor:
-        """(p,), the mean of the squared scores."""
-        n = len(self.actions)
-        if self.factors is None:
-            squares = (self._rows(rows) ** 2 for rows in _blocks(n))
-            return sum(each.sum(dim=0) for each in squares) / n
-        moments = []
-        for parameter in self.parameters:
-            delta, inputs = self.factors[parameter]
-            square = delta**2
-            total = square.sum(0) if inputs is None else square.T @ inputs**2
-            moments.append(total.ravel() / n)
-        return torch.cat(moments)
-
-    def _rows(self, rows: slice) -> Tensor:
-        """The scores of some rows, (m, p)."""
-        held = tuple(each.detach() for each in self.parameters)
-        batch = self.observations[rows].clone(), self.actions[rows]
-        every = vmap(grad(self._log_prob), in_dims=(None, 0, 0))
-        try:
-            scores = every(held, *batch)
-        except RuntimeError:
-            return self._by_loop(*batch)
-        return torch.cat([each.flatten(1) for each in scores], dim=1)
-
-    def _by_loop(self, observations: Tensor, actions: Tensor) -> Tensor:
-        """A backward pass a row, for what vmap cannot do: (m, p)."""
-        held = tuple(each.detach().requires_grad_() for each in self.parameters)
-        scores = []
-        for row in zip(observations, actions, strict=True):
-            with torch.enable_grad():
-                log_prob = self._log_prob(held, *row)
-            found = torch.autograd.grad(log_prob, held, materialize_grads=True)
-            scores.append(torch.cat([each.flatten() for each in found]))
-        return torch.stack(scores)
-
-    def _log_prob(
-        self,
-        parameters: tuple[Tensor, ...],
-        observation: Tensor,
-        action: Tensor,
+    def log_prob(
+        theta: tuple[Tensor, ...], state: Tensor, action: Tensor
     ) -> Tensor:
-        """log policy(action | observation) with these parameters."""
-        value = dict(zip(self.parameters, parameters, strict=True))
-        places = {name: value[each] for name, each in _places(self.policy)}
-        places |= dict(self.policy.named_buffers())
-        inputs = (observation.unsqueeze(0),)
-        logits = functional_call(self.policy, places, inputs, tie_weights=False)
-        return logits.log_softmax(dim=1).gather(1, action.view(1, 1)).sum()
+        value = dict(zip(parameters, theta, strict=True))
+        placed = {name: value[each] for name, each in _places(policy)}
+        row = (state.unsqueeze(0),)
+        logits = functional_call(policy, placed, row, tie_weights=False)
+        return -cross_entropy(logits, action.unsqueeze(0))
+
+    score = grad(log_prob)
+    theta = tuple(each.detach() for each in parameters)
+    rows = states.clone(), actions
+    try:
+        found = vmap(score, in_dims=(None, 0, 0))(theta, *rows)
+    except RuntimeError:
+        # Recurrent layers, and an `if` that looks at numbers: row by row.
+        alone = [score(theta, *row) for row in zip(*rows, strict=True)]
+        found = map(torch.stack, zip(*alone, strict=True))
+    return torch.cat([each.flatten(1) for each in found], dim=1)
 
 
 def _places(policy: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
@@ -143,150 +64,80 @@ def _places(policy: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
         )
 
 
-def _logits(policy: nn.Module, observations: Tensor) -> Tensor:
-    """policy(observations), of which the policy gets a copy."""
-    state = torch.get_rng_state()
+# The door
+
+
+@torch.inference_mode(False)
+def _checked(
+    policy: nn.Module, observations: ArrayLike, actions: ArrayLike
+) -> tuple[Tensor, Tensor]:
+    """Observations (n, ...) and actions (n,) that have scores."""
+    if not isinstance(policy, nn.Module):
+        raise TypeError(f"policy must be a torch module, got {policy!r}")
+    parameters = list(policy.parameters())
+    if not parameters:
+        raise ValueError(f"policy has no parameters: {policy!r}")
+    states = _observations(observations, parameters[0])
+    with torch.no_grad():
+        logits = _logits(policy, states)
+    _check_alone(policy, states, logits)
+    return states, _actions(actions, logits)
+
+
+def _logits(policy: nn.Module, states: Tensor) -> Tensor:
+    """policy(states), of which the policy gets a copy: finite, (n, K)."""
+    before = torch.get_rng_state()
     try:
-        logits = policy(observations.clone())
+        logits = policy(states.clone())
     except Exception as error:
         raise ValueError(
             "policy fails on observations of shape "
-            f"{tuple(observations.shape)}, {observations.dtype}: {error}"
+            f"{tuple(states.shape)}, {states.dtype}: {error}"
         ) from error
-    if not torch.equal(state, torch.get_rng_state()):
+    if not torch.equal(before, torch.get_rng_state()):
         raise ValueError(
             "the logits of a row must depend on its observation alone, got "
             f"random ones from {policy!r:.80}: switch dropout off with "
             "policy.eval()"
         )
-    return logits
-
-
-def _recorded(
-    policy: nn.Module, observations: Tensor
-) -> tuple[Tensor, list[Call]]:
-    """The logits, and every call of a linear layer on the way to them."""
-    calls: list[Call] = []
-
-    def record(
-        layer: nn.Module, inputs: tuple, named: dict, outputs: Tensor
-    ) -> None:
-        calls.append(Call(layer, *inputs, **named, outputs=outputs))
-
-    with ExitStack() as hooks:
-        for layer in policy.modules():
-            if type(layer) is nn.Linear:
-                hooks.enter_context(
-                    layer.register_forward_hook(record, with_kwargs=True)
-                )
-        logits = _logits(policy, observations)
     if not isinstance(logits, Tensor) or not logits.is_floating_point():
         raise TypeError(
             f"policy must return a tensor of logits, got {logits!r}"
         )
-    if logits.dim() != 2 or len(logits) != len(observations):
+    if logits.dim() != 2 or len(logits) != len(states):
         raise ValueError(
-            f"policy must map observations {tuple(observations.shape)} to "
-            f"logits ({len(observations)}, K), got {tuple(logits.shape)}"
+            f"policy must map observations {tuple(states.shape)} to "
+            f"logits ({len(states)}, K), got {tuple(logits.shape)}"
         )
-    if not logits.requires_grad and any(
+    _check_finite("the logits of policy", logits)
+    return logits
+
+
+def _check_alone(policy: nn.Module, states: Tensor, logits: Tensor) -> None:
+    """Some rows, last to first, without the others: logits must not move."""
+    last = len(logits) - 1
+    count = max(1, min(4, last))
+    rows = torch.linspace(last, 0, count, device=logits.device).long()
+    with torch.enable_grad():
+        alone = _logits(policy, states[rows])
+    if not alone.requires_grad and any(
         each.requires_grad for each in policy.parameters()
     ):
         raise ValueError(
             f"the logits {tuple(logits.shape)} are cut off from the parameters "
             f"of {policy!r:.80}: no detach, no torch.no_grad"
         )
-    if not torch.isfinite(logits).all():
-        bad = logits[~torch.isfinite(logits)][0].item()
-        raise ValueError(f"policy must return finite logits, got {bad}")
-    return logits, calls
-
-
-def _are_all(
-    calls: list[Call], parameters: list[nn.Parameter], logits: Tensor
-) -> bool:
-    """Whether the calls, one a layer, account for every parameter."""
-    both = [(call.layer.weight, call.layer.bias) for call in calls]
-    owned = [p for pair in both for p in pair if p is not None]
-    return (
-        len(owned) == len(parameters)
-        and set(owned) == set(parameters)
-        and all(p.requires_grad for p in parameters)
-        and all(
-            call.input.shape[:-1] == (len(logits),)
-            and call.outputs._version == 0
-            for call in calls
-        )
-        and _used_once(logits, parameters)
-    )
-
-
-def _used_once(logits: Tensor, parameters: list[nn.Parameter]) -> bool:
-    """Whether one step of the way to the logits reads each parameter."""
-    uses, seen, ahead = Counter(), set(), [logits.grad_fn]
-    while ahead:
-        for node, _ in ahead.pop().next_functions:
-            if hasattr(node, "variable"):
-                uses[node.variable] += 1
-            elif node is not None and node not in seen:
-                seen.add(node)
-                ahead.append(node)
-    return all(uses[parameter] == 1 for parameter in parameters)
-
-
-def _outer_factors(
-    logits: Tensor, delta: Tensor, calls: list[Call]
-) -> dict[nn.Parameter, Factors]:
-    """The scores of each parameter as an outer product of two factors."""
-    outputs = [call.outputs for call in calls]
-    deltas = torch.autograd.grad(logits, outputs, delta)
-    factors = {}
-    for call, each in zip(calls, deltas, strict=True):
-        factors[call.layer.weight] = each, call.input.detach()
-        if call.layer.bias is not None:
-            factors[call.layer.bias] = each, None
-    return factors
-
-
-def _add_up(
-    factors: dict[nn.Parameter, Factors],
-    parameters: list[nn.Parameter],
-    rows: Tensor,
-    exact: tuple[Tensor, ...],
-) -> bool:
-    """Whether some rows' scores sum to what a backward pass gives: a hook may
-    have changed what a layer returns.
-    """
-    for parameter, total in zip(parameters, exact, strict=True):
-        each, inputs = factors[parameter]
-        each = each[rows]
-        ours = each.sum(0) if inputs is None else each.T @ inputs[rows]
-        if not _close(ours, total):
-            return False
-    return True
-
-
-def _alone(
-    policy: nn.Module, observations: Tensor, logits: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Some rows, last to first, and their logits without the others: they
-    must not move.
-    """
-    last = len(logits) - 1
-    count = max(1, min(4, last))
-    rows = torch.linspace(last, 0, count, device=logits.device).long()
-    few = _logits(policy, observations[rows])
     among = logits[rows]
-    if few.shape != among.shape or not (
-        _close(few, among) and _close(few.log_softmax(1), among.log_softmax(1))
+    if alone.shape != among.shape or not (
+        _close(alone, among)
+        and _close(alone.log_softmax(1), among.log_softmax(1))
     ):
         raise ValueError(
             "the logits of a row must depend on its observation alone, got "
             f"{logits[-1].tolist()} among {len(logits)} rows and "
-            f"{few[0].tolist()} among {len(few)}: switch batch norm and "
+            f"{alone[0].tolist()} among {len(alone)}: switch batch norm and "
             "dropout off with policy.eval()"
         )
-    return rows, few
 
 
 def _close(some: Tensor, other: Tensor) -> bool:
@@ -294,68 +145,47 @@ def _close(some: Tensor, other: Tensor) -> bool:
     return torch.allclose(some, other, rtol=1e-3, atol=1e-4 * size)
 
 
-def _score_in_logits(logits: Tensor, actions: Tensor) -> Tensor:
-    """e_a - softmax(logits), (n, K)."""
-    rows = logits.detach().T
-    score = torch.zeros_like(rows).scatter_(0, actions.unsqueeze(0), 1)
-    return (score - rows.softmax(dim=0)).T
-
-
-def _parameters(policy: nn.Module) -> list[nn.Parameter]:
-    if not isinstance(policy, nn.Module):
-        raise TypeError(f"policy must be a torch module, got {policy!r}")
-    parameters = list(policy.parameters())
-    if not parameters:
-        raise ValueError(f"policy has no parameters: {policy!r}")
-    return parameters
-
-
 def _observations(observations: ArrayLike, like: Tensor) -> Tensor:
     """A tensor (n, ...), floats in the precision of the parameters."""
-    result = _tensor("observations", observations)
-    if result.dim() == 0 or result.numel() == 0:
+    states = _tensor("observations", observations)
+    if states.dim() == 0 or states.numel() == 0:
         raise ValueError(
-            f"observations must be (n, ...), got shape {tuple(result.shape)}"
+            f"observations must be (n, ...), got shape {tuple(states.shape)}"
         )
-    if not result.is_floating_point():
-        return result
-    if not torch.isfinite(result).all():
-        bad = result[~torch.isfinite(result)][0].item()
-        raise ValueError(f"observations must be finite, got {bad}")
-    return result.detach().to(like)
+    if not states.is_floating_point():
+        return states
+    _check_finite("observations", states)
+    return states.detach().to(like)
 
 
 def _actions(actions: ArrayLike, logits: Tensor) -> Tensor:
     """Whole numbers (n,), from 0 to K - 1."""
-    result = _tensor("actions", actions)
-    if (
-        result.dtype == torch.bool
-        or result.dtype.is_floating_point
-        or result.is_complex()
-    ):
+    chosen = _tensor("actions", actions)
+    kind = chosen.dtype
+    if kind == torch.bool or kind.is_floating_point or kind.is_complex:
         raise TypeError(
-            f"actions must be whole numbers, got {result.dtype} "
-            f"of shape {tuple(result.shape)}"
+            f"actions must be whole numbers, got {kind} "
+            f"of shape {tuple(chosen.shape)}"
         )
-    if result.shape != logits.shape[:1]:
+    if chosen.shape != logits.shape[:1]:
         raise ValueError(
             f"actions must have shape ({len(logits)},), one for each "
-            f"observation, got {tuple(result.shape)}"
+            f"observation, got {tuple(chosen.shape)}"
         )
-    result = result.long()
-    wrong = (result < 0) | (result >= logits.shape[1])
+    chosen = chosen.long()
+    wrong = (chosen < 0) | (chosen >= logits.shape[1])
     if wrong.any():
         raise ValueError(
             f"actions must be from 0 to {logits.shape[1] - 1}, "
-            f"got {result[wrong][0].item()}"
+            f"got {chosen[wrong][0].item()}"
         )
-    return result.to(logits.device)
+    return chosen.to(logits.device)
 
 
 def _tensor(name: str, value: ArrayLike) -> Tensor:
     if np.ma.isMaskedArray(value):
         raise TypeError(
-            f"{name} is a masked array of shape {value.shape}, "
+            f"{name} is a masked array of shape {np.shape(value)}, "
             "its mask would be lost"
         )
     if isinstance(value, Tensor):
@@ -368,6 +198,7 @@ def _tensor(name: str, value: ArrayLike) -> Tensor:
         ) from error
 
 
-def _blocks(n: int) -> Iterator[slice]:
-    for first in range(0, n, ROWS):
-        yield slice(first, first + ROWS)
+def _check_finite(name: str, value: Tensor) -> None:
+    if not torch.isfinite(value).all():
+        bad = value[~torch.isfinite(value)][0].item()
+        raise ValueError(f"{name} must be finite, got {bad}")

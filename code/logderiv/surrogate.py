@@ -5,7 +5,7 @@ scores of a policy network, sample by sample.
 import torch
 from torch import Tensor, nn
 
-from logderiv.persample import PerSample
+from logderiv.persample import score_blocks
 
 
 def surrogate(log_prob: Tensor, weight: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ def score_matrix(
         actions: (n,), whole numbers from 0 to K - 1.
     Returns:
         (n, p), columns as ``policy.parameters()``, each flattened, frozen
-        ones too; detached, and in memory column after column.
+        ones too; detached.
     Raises:
         TypeError: policy is no torch module; actions that are not whole
             numbers.
@@ -126,7 +126,7 @@ def score_matrix(
             that are not finite; rows that influence each other, or random
             ones (dropout, batch norm in training mode).
     """
-    return PerSample(policy, observations, actions).matrix()
+    return torch.cat(list(score_blocks(policy, observations, actions)))
 
 
 def score_second_moment(
@@ -139,4 +139,6 @@ def score_second_moment(
     Returns:
         (p,), the diagonal of the empirical Fisher information.
     """
-    return PerSample(policy, observations, actions).second_moment()
+    blocks = score_blocks(policy, observations, actions)
+    squares = ((block**2).sum(dim=0) for block in blocks)
+    return sum(squares, torch.zeros(())) / len(actions)

@@ -113,6 +113,6 @@ def test_nothing_stays_open() -> None:
 
 
 def test_a_picture_is_a_png() -> None:
-    axes = draw(lambda ax: ax.plot(X, Y))
-    assert png(axes).startswith("iVBORw0KGgo")
-    plt.close(axes.figure)
+    figure, _ = draw(lambda ax: ax.plot(X, Y))
+    assert png(figure).startswith("iVBORw0KGgo")
+    plt.close(figure)

@@ -2,19 +2,23 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import venv
 import zipfile
 from pathlib import Path
 
 import nbformat
 import pytest
 
+import logderiv
 from bookext import leaks
+from coursework import release as releasing
 from coursework.box import Box
 from coursework.grading import outcomes
 from coursework.master import CHAPTERS, Master, masters
-from coursework.release import release, student_copy
+from coursework.release import release, student_copy, version, wheel
 from coursework.submission import read
 
 
@@ -108,6 +112,79 @@ def test_the_wheel_holds_the_package_alone(released: Path) -> None:
     info = {name for name in tops if name.endswith(".dist-info")}
     assert len(info) == 1
     assert tops - info == {"logderiv", "coursework"}
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of what is packed, and packed from there."""
+    copy = tmp_path / "sources"
+    for path in releasing.sources():
+        place = copy / path.relative_to(releasing.ROOT)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place)
+    monkeypatch.setattr(releasing, "ROOT", copy)
+    return copy
+
+
+def install(wheel: Path, env: Path) -> str:
+    """What is there after pip has installed it: version and docstring."""
+    if not env.exists():
+        venv.create(env, with_pip=False)
+    python = str(next(env.glob("[bS]*/python*")))
+    pip = [sys.executable, "-m", "pip", "--python", python, "install"]
+    options = ["--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*pip, *options, str(wheel)], check=True)
+    code = "import logderiv; print(logderiv.__version__, logderiv.__doc__)"
+    return subprocess.run(
+        [python, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def two_wheels(sources: Path, folder: Path) -> list[Path]:
+    """One of the code as it is, one of code that was changed."""
+    wheels = []
+    for name in ("old", "new"):
+        (folder / name).mkdir()
+        wheels.append(wheel(folder / name))
+        module = sources / "code/logderiv/__init__.py"
+        module.write_text(f'"""Changed."""\n{module.read_text("utf-8")}')
+    return wheels
+
+
+def test_pip_replaces_the_package_of_other_code(
+    sources: Path, tmp_path: Path
+) -> None:
+    before = version()
+    assert before.startswith(f"{logderiv.__version__}+code")
+    old, new = two_wheels(sources, tmp_path)
+    for each in (old, new, old):
+        found = install(each, tmp_path / "env")
+        assert (before in found) == (each == old)
+        assert ("Changed." in found) == (each == new)
+
+
+def test_pip_keeps_the_package_of_the_same_version(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a version that does not move would leave students the old code."""
+    monkeypatch.setattr(releasing, "version", lambda: logderiv.__version__)
+    for each in two_wheels(sources, tmp_path):
+        found = install(each, tmp_path / "env")
+    assert "Changed." not in found
+
+
+def test_the_version_is_of_all_that_is_packed(sources: Path) -> None:
+    seen = {version()}
+    places = ["README.md", "code/logderiv/surrogate.py", "code/coursework/new"]
+    for place in places:
+        with (sources / place).open("a") as file:
+            file.write("more")
+        seen.add(version())
+    assert len(seen) == 1 + len(places)
+    (sources / "code/logderiv/__pycache__").mkdir()
+    (sources / "code/logderiv/__pycache__/x.pyc").touch()
+    (sources / "beside.txt").touch()
+    assert version() in seen
 
 
 def test_the_first_cell_says_how_to_install_that_wheel(

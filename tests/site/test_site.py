@@ -7,9 +7,11 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pydata_sphinx_theme
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 
@@ -262,6 +264,16 @@ def with_repository(url: str, sources: Path, folder: Path) -> Path:
     return folder
 
 
+def unknown_to_forms(link: str, forms: Path) -> set[str]:
+    """What a link to a form fills in that GitHub would not find there."""
+    known = parse_qs(urlsplit(link).query, strict_parsing=True)
+    form = forms / known.pop("template")[0]
+    if not form.is_file():
+        return {form.name}
+    body = yaml.safe_load(form.read_text("utf-8"))["body"]
+    return set(known) - {"title", *(field["id"] for field in body)}
+
+
 def test_one_setting_opens_the_repository(
     build: Build, sources: Path, tmp_path: Path
 ) -> None:
@@ -274,9 +286,17 @@ def test_one_setting_opens_the_repository(
     text = (made / f"{page}.html").read_text("utf-8")
     colab = "https://colab.research.google.com/github/someone/a-course"
     assert f'href="{colab}/blob/main/{page}.ipynb"' in text
-    assert f'href="{url}/issues/new?' in text
-    assert "Report a mistake" in text
     home = f"https://someone.github.io/a-course/{page}.html"
+    button = BeautifulSoup(text, "html.parser").find(title="Report a mistake")
+    link = button["href"]
+    assert link.startswith(f"{url}/issues/new?template=")
+    known = parse_qs(urlsplit(link).query)
+    assert known["page"] == [home]
+    assert known["title"] == ["Mistake: Sampling"]
+    forms = ROOT / ".github/ISSUE_TEMPLATE"
+    assert unknown_to_forms(link, forms) == set()
+    for right, wrong in (("mistake.yml", "other.yml"), ("&page=", "&where=")):
+        assert unknown_to_forms(link.replace(right, wrong), forms)
     assert f'<link rel="canonical" href="{home}"' in text
     assert home in (made / "sitemap.txt").read_text("utf-8").splitlines()
     assert "clone" in (made / "chapters/index.html").read_text("utf-8")
