@@ -159,9 +159,9 @@ def returns_of_p(
         axes.plot(p, curve, color=color, label=name)
     axes.plot(p, closed_form, color=GREY, ls="--", label="no time limit")
     axes.plot(*best, "o", color=GREY)
-    line = {"arrowstyle": "-", "color": GREY}
+    look = {"arrowstyle": "-", "color": GREY}
     words = f"best: p* = {best[0]:.4f}"
-    note(axes, words, best, (0, -28), ha="center", arrowprops=line)
+    note(axes, words, best, (0, -28), ha="center", arrowprops=look)
     axes.set(xlabel="probability of “right”", ylabel="expected return J")
     axes.set_ylim(-45, 0)
     axes.legend(loc="lower center", ncols=2)

@@ -151,11 +151,11 @@ def _many_seeds(axes: Axes, curves: Sequence[Curve]) -> None:
     many = len(curves) >= MANY
     for x, returns in curves:
         axes.plot(x, returns, color=BLUE, lw=0.8, alpha=0.3 if many else 1)
-    x, (low, median, high) = _middle(curves)
+    common, (low, median, high) = _middle(curves)
     if many:
         band: dict[str, Any] = {"color": BLUE, "alpha": 0.2, "lw": 0}
-        axes.fill_between(x, low, high, label="middle 80 %", **band)
-    axes.plot(x, median, color=RED, lw=2.5, label="median")
+        axes.fill_between(common, low, high, label="middle 80 %", **band)
+    axes.plot(common, median, color=RED, lw=2.5, label="median")
 
 
 def _middle(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray]:

@@ -187,8 +187,8 @@ def prices(comparisons: Mapping[str, Comparison]) -> Plot:
 
 def _estimators(comparisons: Iterable[Comparison]) -> list[str]:
     """Each once, in the order in which they come."""
-    rows = (row for comparison in comparisons for row in comparison.rows)
-    return list(dict.fromkeys(row.name for row in rows))
+    names = (row.name for comparison in comparisons for row in comparison.rows)
+    return list(dict.fromkeys(names))
 
 
 def _price(
