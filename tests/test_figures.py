@@ -23,10 +23,12 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
-from logderiv import figures
 from logderiv.expectation import gradient
+from logderiv.figures import expectation as chapter_2
+from logderiv.figures import identity as chapter_1
+from logderiv.figures import reinforce as chapter_4
+from logderiv.figures.plot import Plot
 from logderiv.identity import Bernoulli, Categorical
-from logderiv.plot import Plot
 
 CHAPTERS = Path(__file__).parents[1] / "chapters"
 POINT = re.compile(r"\(([^()]*)\)")
@@ -891,20 +893,20 @@ def draw_tangent() -> Plot:
     theta, coin = np.linspace(-6, 6, 200), Bernoulli(-1.0)
     heads = [Bernoulli(each).probability for each in theta]
     p = coin.probability
-    return figures.tangent(theta, heads, at=-1.0, p=p, slope=p * (1 - p))
+    return chapter_1.tangent(theta, heads, at=-1.0, p=p, slope=p * (1 - p))
 
 
 def draw_two_weights() -> Plot:
     bandit = Categorical(ARMS)
     p = bandit.probabilities
     slope = p * bandit.score(np.arange(3))[:, 0]
-    return figures.two_weights(["arm 0", "arm 1", "arm 2"], slope, p)
+    return chapter_2.two_weights(["arm 0", "arm 1", "arm 2"], slope, p)
 
 
 def draw_staircase() -> Plot:
     names = ("full return", "reward-to-go", "… less its mean")
     heights = dict(zip(names, (73.75, 26.875, 2.8125), strict=True))
-    return figures.staircase(heights, gradient=2.5)
+    return chapter_4.staircase(heights, gradient=2.5)
 
 
 def draw_mistakes() -> Plot:
@@ -912,7 +914,7 @@ def draw_mistakes() -> Plot:
         name: [(np.arange(1, 61), run["returns"]) for run in group]
         for name, group in runs()["mistakes"].items()
     }
-    return figures.learning_curves(groups, "", "update", 475, columns=4)
+    return chapter_4.learning_curves(groups, "", "update", 475, columns=4)
 
 
 @pytest.mark.parametrize(

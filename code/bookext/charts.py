@@ -23,7 +23,7 @@ from sphinx.environment import BuildEnvironment
 
 from bookext import images
 from bookext.assets import VEGA_LITE
-from logderiv.live import MIME
+from logderiv.figures.parts import MIME
 
 SVG, PHONE = "image/svg+xml", "image/webp"
 # How many columns, and how the name of the file ends.

@@ -1,10 +1,16 @@
 """Chapter 1: slopes and scores."""
 
+from collections.abc import Mapping, Sequence
+
 import altair as alt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike
 
-from logderiv.live.parts import (
+from logderiv.figures.listing import source
+from logderiv.figures.palette import BLACK, BLUE, CYCLE, GREY, RED
+from logderiv.figures.parts import (
     DOT,
     HEIGHT,
     Live,
@@ -15,7 +21,108 @@ from logderiv.live.parts import (
     rows,
     text,
 )
-from logderiv.palette import BLUE, GREY, RED
+from logderiv.figures.plot import Plot, note, panels, signed
+
+__all__ = ["coin", "pulls", "source", "tangent", "tugs", "underflow"]
+
+
+def tangent(
+    theta: ArrayLike, probability: ArrayLike, at: float, p: float, slope: float
+) -> Plot:
+    """p(1) against theta, and the tangent whose slope is the derivative."""
+    figure, [axes] = panels(
+        "Turn the knob: what one outcome gains the other loses"
+    )
+    axes.plot(theta, probability, color=BLUE, label="$p_θ(1)$")
+    axes.plot(theta, 1 - np.asarray(probability), color=RED, label="$p_θ(0)$")
+    near = np.array([at - 1.6, at + 1.6])
+    for value, rise in ((p, slope), (1 - p, -slope)):
+        axes.plot(near, value + rise * (near - at), color=GREY, ls="--")
+        axes.plot([at], [value], "o", color=GREY)
+        end = near[1], value + rise * 1.6
+        note(axes, f"slope {signed(rise)}", end, (6, -4))
+    axes.set(xlabel="knob θ (log-odds)", ylabel="probability", ylim=(0, 1))
+    axes.legend(loc="center left")
+    return figure
+
+
+def tugs(
+    grid: ArrayLike,
+    density: ArrayLike,
+    mean: float,
+    x: Sequence[float],
+    score: ArrayLike,
+) -> Plot:
+    """A density, and from its mean an arrow for each sample, of its score."""
+    figure, [axes] = panels(
+        "The score: which way, and how hard, a sample pulls the mean"
+    )
+    axes.fill_between(grid, density, color=BLUE, alpha=0.15)
+    axes.plot(grid, density, color=BLUE)
+    axes.axvline(mean, color=GREY, lw=1, ls=":")
+    top = 0.72 * np.max(density)
+    heights = np.linspace(0.15, 1, len(x)) * top
+    for sample, pull, height in zip(x, np.asarray(score), heights, strict=True):
+        axes.plot([sample], [height], "o", color=RED, ms=4)
+        _arrow(axes, mean, mean + pull, height)
+        _length(axes, pull, sample, height)
+    axes.set(xlabel="sample x", ylabel="density p(x)", ylim=(0, None))
+    return figure
+
+
+def _arrow(axes: Axes, start: float, end: float, height: float) -> None:
+    look = {"arrowstyle": "-|>", "color": RED, "lw": 2, "shrinkA": 0}
+    axes.annotate("", (end, height), (start, height), arrowprops=look)
+
+
+def _length(axes: Axes, pull: float, sample: float, height: float) -> None:
+    """In figures, on the far side of the sample."""
+    side = 1 if pull > 0 else -1
+    note(
+        axes,
+        signed(pull),
+        (sample, height),
+        (8 * side, 0),
+        ha="left" if side > 0 else "right",
+        va="center",
+        path_effects=[withStroke(linewidth=3, foreground="white")],
+    )
+
+
+def underflow(products: Mapping[str, ArrayLike]) -> Plot:
+    """log2 of a running product of halves in each floating-point format."""
+    figure, [axes] = panels(
+        "A product runs out of range; its logarithm does not"
+    )
+    longest = 1.25 * max(map(np.size, products.values()))
+    steps = np.arange(1, longest)
+    axes.plot(steps, -steps, color=BLACK, ls=":", label="the sum of logs")
+    for color, width, (name, product) in zip(
+        CYCLE, (2, 3.5, 5), products.items(), strict=False
+    ):
+        _until_zero(axes, np.asarray(product, float), name, color, width)
+    axes.set(
+        xlabel="number of factors n",
+        ylabel="log₂ of the product of n halves",
+        xlim=(0, 1.1 * longest),
+    )
+    axes.legend(loc="lower left")
+    return figure
+
+
+def _until_zero(
+    axes: Axes, product: np.ndarray, name: str, color: str, width: float
+) -> None:
+    """A line as far as the product goes, and a cross where it ends."""
+    alive = np.flatnonzero(product > 0)
+    logs = np.log2(product[alive])
+    axes.plot(alive + 1, logs, color=color, lw=width, zorder=3 - width / 7)
+    end = alive[-1] + 1
+    axes.plot([end], [-end], "x", color=color, ms=10, mew=2.5, label=name)
+    note(axes, f"0 from n = {end + 1}", (end, -end), (12, 2))
+
+
+# With sliders
 
 
 def _heads(theta: str) -> str:
@@ -99,7 +206,7 @@ def pulls(data: ArrayLike, mean: float = 0.0, std: float = 1.0) -> Live:
     Shows: the density, and the score (x − μ) / σ² of each x in the data.
     """
     points = rows(
-        [{"at": float(each)} for each in np.asarray(data)],
+        [{"at": float(x)} for x in np.asarray(data)],
         density=DENSITY,
         score="(datum.at - mean) / (std * std)",
         side="datum.at > mean ? 'pulls right' : 'pulls left'",

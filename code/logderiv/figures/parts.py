@@ -1,10 +1,10 @@
-"""What figures are put together from."""
+"""What figures with sliders are put together from."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import altair as alt
 
-from logderiv.palette import CYCLE
+from logderiv.figures.palette import CYCLE
 
 MIME = "application/vnd.vegalite.v5+json"
 WIDTH, HEIGHT = 270, 210
@@ -27,7 +27,9 @@ class Live:
         panels: Sequence[alt.Chart | alt.LayerChart],
         knobs: Sequence[alt.Parameter],
     ):
-        sized = [each.properties(width=WIDTH, height=HEIGHT) for each in panels]
+        sized = [
+            panel.properties(width=WIDTH, height=HEIGHT) for panel in panels
+        ]
         chart = alt.concat(*sized, columns=2, title=message, spacing=28)
         self.spec = (
             chart.add_params(*knobs)

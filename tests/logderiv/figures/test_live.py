@@ -16,8 +16,12 @@ import numpy as np
 import pytest
 import vl_convert
 
-from logderiv import live
 from logderiv.expectation import expectation, gradient
+from logderiv.figures import expectation as chapter_2
+from logderiv.figures import identity as chapter_1
+from logderiv.figures import reinforce as chapter_4
+from logderiv.figures import sampling as chapter_3
+from logderiv.figures.parts import MIME, Live
 from logderiv.identity import Bernoulli, Categorical, Gaussian
 from logderiv.reinforce import full_return, rewards_to_go
 
@@ -129,7 +133,7 @@ def check_shares(spec: dict) -> None:
         assert words.endswith(f"{wanted:+.3f}".replace("-", "−"))
 
 
-def check_edge(spec: dict) -> None:
+def check_inside_and_edge(spec: dict) -> None:
     for theta, step in ((2.0, 0.5), (1.2, 0.05), (4.0, 1.0)):
         rows = drawn(spec, theta=theta, step=step)
         low, density, _ = column(rows, "x", "density", "kind")
@@ -174,7 +178,7 @@ def exact(d: float, std: float, b: float = 0.0) -> float:
     return expectation(squared, knob) - (2 * d) ** 2
 
 
-def check_dial(spec: dict) -> None:
+def check_bowl(spec: dict) -> None:
     for b, d, std in ((2.0, 1.0, 1.0), (-3.5, 2.5, 0.5), (9.0, 0.0, 1.5)):
         rows = drawn(spec, b=b, d=d, std=std)
         best, plain = d**2 + 3 * std**2, exact(d, std)
@@ -250,32 +254,42 @@ class Case:
     """A figure, its check, and a slip of the pen that the check must see."""
 
     check: Callable[[dict], None]
-    figure: live.Live
+    figure: Live
     right: str
     wrong: str
 
 
 CASES = SimpleNamespace(
-    coin=Case(check_coin, live.coin(), "datum.p * datum.score", "datum.score"),
-    pulls=Case(check_pulls, live.pulls(DATA), "(std * std)", "std"),
-    shares=Case(
-        check_shares, live.shares(PAYOFFS), "datum.f * datum.score", "datum.f"
+    coin=Case(
+        check_coin, chapter_1.coin(), "datum.p * datum.score", "datum.score"
     ),
-    edge=Case(check_edge, live.edge(), "2 * theta + step", "theta + step"),
+    pulls=Case(check_pulls, chapter_1.pulls(DATA), "(std * std)", "std"),
+    shares=Case(
+        check_shares,
+        chapter_2.shares(PAYOFFS),
+        "datum.f * datum.score",
+        "datum.f",
+    ),
+    inside_and_edge=Case(
+        check_inside_and_edge,
+        chapter_2.inside_and_edge(),
+        "2 * theta + step",
+        "theta + step",
+    ),
     cone=Case(
         check_cone,
-        live.cone(2.0, {"a": 30.0, "b": 4.0}, N, MEANS),
+        chapter_3.cone(2.0, {"a": 30.0, "b": 4.0}, N, MEANS),
         "sqrt(datum.variance / datum.n)",
         "sqrt(datum.variance) / datum.n",
     ),
-    dial=Case(check_dial, live.dial(), "3 * std * std", "2 * std * std"),
-    contest=Case(check_contest, live.contest(), "16 / PI", "8 / PI"),
+    bowl=Case(check_bowl, chapter_3.bowl(), "3 * std * std", "2 * std * std"),
+    contest=Case(check_contest, chapter_3.contest(), "16 / PI", "8 / PI"),
     credit=Case(
-        check_credit, live.credit(REWARDS), "datum.u >= datum.t", "true"
+        check_credit, chapter_4.credit(REWARDS), "datum.u >= datum.t", "true"
     ),
     seeds=Case(
         check_seeds,
-        live.seeds(CURVES, 475),
+        chapter_4.seeds(CURVES, 475),
         "datum.seed == seed",
         "datum.seed >= seed",
     ),
@@ -299,8 +313,9 @@ def test_a_slip_in_a_formula_is_seen(case: Case) -> None:
 def test_every_figure_is_checked() -> None:
     makers = {
         name
-        for name, each in vars(live).items()
-        if getattr(each, "__annotations__", {}).get("return") is live.Live
+        for chapter in (chapter_1, chapter_2, chapter_3, chapter_4)
+        for name, maker in vars(chapter).items()
+        if getattr(maker, "__annotations__", {}).get("return") is Live
     }
     assert makers == set(vars(CASES))
 
@@ -308,7 +323,7 @@ def test_every_figure_is_checked() -> None:
 @ALL
 def test_a_figure_is_data_alone(case: Case) -> None:
     bundle = case.figure._repr_mimebundle_()
-    assert set(bundle) == {live.MIME, "text/plain"}
+    assert set(bundle) == {MIME, "text/plain"}
     text = json.dumps(bundle)
     assert json.loads(text) == bundle
     urls = re.findall(r"https?://[^\"]+", text)
