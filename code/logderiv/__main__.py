@@ -10,11 +10,11 @@ import logderiv
 def needed() -> list[str]:
     """The packages that ours asks for, extras left out."""
     asked = requires("logderiv") or []
-    names = [re.split(r"[^\w.-]", each, maxsplit=1)[0] for each in asked]
+    names = [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in asked]
     return [
         name
-        for name, each in zip(names, asked, strict=True)
-        if "extra ==" not in each
+        for name, line in zip(names, asked, strict=True)
+        if "extra ==" not in line
     ]
 
 

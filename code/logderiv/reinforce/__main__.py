@@ -52,21 +52,11 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--seeds", type=_at_least_one, default=5, metavar="N", help="default 5"
-    )
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="a JSON line a seed"
-    )
-    parser.add_argument(
-        "--jobs", type=_at_least_one, metavar="J", help="processes, default 1"
-    )
-    parser.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="DIR",
-        help="keep the trainings there; started again, they go on",
-    )
+    add, keep = parser.add_argument, "keep the trainings there; they go on"
+    add("--seeds", type=_at_least_one, default=5, metavar="N", help="default 5")
+    add("--json", type=Path, metavar="FILE", help="a JSON line a seed")
+    add("--jobs", type=_at_least_one, metavar="J", help="processes, default 1")
+    add("--checkpoint", type=Path, metavar="DIR", help=keep)
     return parser
 
 

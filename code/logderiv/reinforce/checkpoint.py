@@ -31,6 +31,7 @@ class Checkpoint:
         settings: what makes this training this one, by name.
     Raises:
         FileNotFoundError: the folder of the file does not exist.
+        ValueError: weights that have no name to be known again by.
     """
 
     def __init__(
@@ -42,7 +43,11 @@ class Checkpoint:
             raise FileNotFoundError(
                 f"checkpoint {self.path}: there is no folder {self.path.parent}"
             )
-
+        if self.path and "<" in str(settings["weights"]):
+            raise ValueError(
+                "with a checkpoint, weights must be a function of a module, "
+                f"known again by its name, got {settings['weights']}"
+            )
         self.lock = FileLock(f"{self.path}.lock") if self.path else None
 
     def __enter__(self) -> Self:
@@ -69,14 +74,14 @@ class Checkpoint:
         """
         if self.path is None or not self.path.exists():
             return None
-        found = _read(self.path)
-        if found["settings"] != self.settings:
+        kept = _read(self.path)
+        if kept["settings"] != self.settings:
             raise ValueError(
                 f"checkpoint {self.path} is of another training, it has "
-                f"{_differences(found['settings'], self.settings)}; "
+                f"{_differences(kept['settings'], self.settings)}; "
                 "move it away, or name another file"
             )
-        return found["state"]
+        return kept["state"]
 
     def save(self, state: dict) -> None:
         """Replace the file by one with this state and a check sum."""
@@ -96,12 +101,12 @@ def _read(path: Path) -> dict:
     if sha256(data).digest() != digest:
         raise ValueError(_refusal(path))
     try:
-        found = torch.load(io.BytesIO(data), weights_only=True)
+        kept = torch.load(io.BytesIO(data), weights_only=True)
     except Exception as error:
         raise ValueError(_refusal(path)) from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
+    if not isinstance(kept, dict) or kept.get("format") != FORMAT:
         raise ValueError(_refusal(path))
-    return found
+    return kept
 
 
 def _refusal(path: Path) -> str:

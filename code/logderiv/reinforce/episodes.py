@@ -133,31 +133,60 @@ def rollouts(
             forbid, with its name; an episode that does not end; logits that
             are misshapen; observations, logits or rewards that are not finite.
     """
-    space, choices = seen_space(envs), action_space(envs)
-    door = Door(space, name_of(envs), envs.num_envs)
-    act = actor(policy, (envs.num_envs, int(choices.n)), rng, greedy)
-    observation = door.first(envs.reset(seed=int(rng.integers(2**31))))
-    by_hand, longest = _never_restarts(envs), _longest(envs)
-    truncated, done = np.zeros((2, envs.num_envs), dtype=bool)
-    running = ~done
-    steps: list[tuple] = []
+    world = World(envs)
+    act = actor(policy, (envs.num_envs, world.actions), rng, greedy)
+    seen = world.reset(seed=int(rng.integers(2**31)))
+    running = np.ones(envs.num_envs, dtype=bool)
+    truncated, steps = ~running, []
     while running.any():
-        if len(steps) == longest:
-            raise ValueError(_no_end(door.name, longest))
-        if by_hand and done.any():
-            observation = door.first(envs.reset(options={"reset_mask": done}))
-        seen = features(space, observation)
         logits, action = act(seen)
-        observation, reward, ended, cut = door.step(
-            envs.step(action + choices.start)
-        )
+        after, reward, ended, cut = world.step(action)
         steps.append((seen, logits, action, reward, running))
-        done = ended | cut
         truncated |= running & cut & ~ended
-        running = running & ~done
+        running = running & ~(ended | cut)
+        seen = after
     batch = _stacked(steps, truncated)
-    door.check_range(batch.observations.numpy(), batch.mask)
+    world.door.check_range(batch.observations.numpy(), batch.mask)
     return batch
+
+
+class World:
+    """A vector environment behind a door: features out, actions from 0 in.
+
+    Attributes:
+        door: through which its answers come.
+        actions: how many there are.
+    """
+
+    def __init__(self, envs: VectorEnv) -> None:
+        self.envs, self.space = envs, seen_space(envs)
+        self.door = Door(self.space, name_of(envs), envs.num_envs)
+        choices = action_space(envs)
+        self.actions, self.start = int(choices.n), choices.start
+        self.by_hand = _never_restarts(envs)
+        limit = envs.spec.max_episode_steps if envs.spec else None
+        self.taken, self.most = 0, max(MOST_STEPS, limit or 0)
+        self.done = np.zeros(envs.num_envs, dtype=bool)
+
+    def reset(self, seed: int) -> np.ndarray:
+        """The first observations, (n, features)."""
+        return features(self.space, self.door.first(self.envs.reset(seed=seed)))
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Observations (n, features), reward, terminated, truncated (n,)."""
+        if self.taken == self.most:
+            raise ValueError(
+                f"{self.door.name}: an episode has not ended within "
+                f"{self.most} steps; register the environment with "
+                "max_episode_steps, if that is no mistake"
+            )
+        self.taken += 1
+        if self.by_hand and self.done.any():
+            self.door.first(self.envs.reset(options={"reset_mask": self.done}))
+        answer = self.envs.step(action + self.start)
+        observation, reward, ended, cut = self.door.step(answer)
+        self.done = ended | cut
+        return features(self.space, observation), reward, ended, cut
 
 
 def by_chance(envs: VectorEnv, rng: np.random.Generator) -> Rollouts:
@@ -171,19 +200,6 @@ def _never_restarts(envs: VectorEnv) -> bool:
     if isinstance(envs, InTurns):
         return False
     return envs.metadata.get("autoreset_mode") is AutoresetMode.DISABLED
-
-
-def _longest(envs: VectorEnv) -> int:
-    """How many steps an episode may have."""
-    limit = envs.spec.max_episode_steps if envs.spec else None
-    return max(MOST_STEPS, limit or 0)
-
-
-def _no_end(name: str, steps: int) -> str:
-    return (
-        f"{name}: an episode has not ended within {steps} steps; register the "
-        "environment with max_episode_steps, if that is no mistake"
-    )
 
 
 def _stacked(steps: list[tuple], truncated: np.ndarray) -> Rollouts:

@@ -35,6 +35,9 @@ AFTER = (1, 4, 8, 12)  # updates, for the variances
 BATCHES = 40
 
 
+Training = Callable[[int], tuple[nn.Module, list[float]]]
+
+
 def with_train(seed: int, **changes: Any) -> tuple[nn.Module, list[float]]:
     """The last policy, and the mean return of each batch."""
     result = train(seed, **changes)
@@ -46,7 +49,11 @@ WEIGHTS: dict[str, Weights] = {
     "reward-to-go": rewards_to_go,
     "with baseline": advantages,
 }
-MISTAKES: dict[str, Callable[[int], tuple]] = {
+LEARNING: dict[str, Training] = {
+    name: partial(with_train, weights=weights)
+    for name, weights in WEIGHTS.items()
+}
+MISTAKES: dict[str, Training] = {
     "no mistake": with_train,
     "mean(log p) · sum(G)": partial(
         with_train, weights=mistakes.mean_times_sum
@@ -64,7 +71,7 @@ MISTAKES: dict[str, Callable[[int], tuple]] = {
 }
 
 
-def measured(seed: int, learn: Callable[[int], tuple]) -> dict:
+def measured(seed: int, learn: Training) -> dict:
     """The learning curve of one training, and how its last policy does."""
     policy, returns = learn(seed)
     return {"returns": digits(returns), **last_policy(policy, seed)}
@@ -105,23 +112,24 @@ def measure() -> dict:
     run = Parallel(n_jobs=-1, batch_size=1)
     return {
         "sweep": [rounded(line) for line in sweep(range(100), jobs=-1)],
-        "learning": {
-            name: run(
-                delayed(measured)(seed, partial(with_train, weights=weights))
-                for seed in SEEDS
-            )
-            for name, weights in WEIGHTS.items()
-        },
+        "learning": curves(run, LEARNING, SEEDS),
         "variances": {
             str(updates): run(
                 delayed(variances)(seed, updates) for seed in FEWER
             )
             for updates in AFTER
         },
-        "mistakes": {
-            name: run(delayed(measured)(seed, learn) for seed in FEWER)
-            for name, learn in MISTAKES.items()
-        },
+        "mistakes": curves(run, MISTAKES, FEWER),
+    }
+
+
+def curves(
+    run: Parallel, trainings: dict[str, Training], seeds: range
+) -> dict[str, list[dict]]:
+    """What `measured` says of each training and seed."""
+    return {
+        name: run(delayed(measured)(seed, learn) for seed in seeds)
+        for name, learn in trainings.items()
     }
 
 
@@ -143,7 +151,7 @@ def main() -> None:
     if not file.parent.is_dir():
         parser.error(f"there is no folder {file.parent}")
     began = time.monotonic()
-    found = measure()
+    results = measure()
     about = {
         "date": date.today().isoformat(),
         "command": "make runs",
@@ -151,7 +159,7 @@ def main() -> None:
         "minutes": round((time.monotonic() - began) / 60),
         "torch": torch.__version__.partition("+")[0],
     }
-    text = json.dumps({"about": about, **found}, separators=(",", ":"))
+    text = json.dumps({"about": about, **results}, separators=(",", ":"))
     write_whole(file, (text + "\n").encode())
 
 

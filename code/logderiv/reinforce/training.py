@@ -189,18 +189,12 @@ def train(
     settings = _settings(
         seed, env_id, policy, updates, episodes, weights, learning_rate
     )
-    if checkpoint is not None:
-        _check_named(weights)
     with (
         one_thread(),
         closing(make_envs(env_id, episodes)) as envs,
         Checkpoint(checkpoint, settings) as file,
     ):
-        result = begin(envs, policy, seed)
-        optimizer = torch.optim.Adam(
-            result.policy.parameters(), settings["learning_rate"], maximize=True
-        )
-        _restore(result, optimizer, file.load())
+        result, optimizer = _begun(envs, settings, file.load())
         done = len(result.history)
         rngs = (stream(seed, TRAINING, k) for k in range(done, updates))
         batches = loop.updates(
@@ -212,6 +206,23 @@ def train(
                 _check_solved(result, envs.spec, seed, update == updates)
             file.save(_state(result, optimizer))
     return result
+
+
+def _begun(
+    envs: VectorEnv, settings: dict[str, Any], state: dict | None
+) -> tuple[TrainResult, torch.optim.Optimizer]:
+    """A fresh training, or one that goes on from ``state``."""
+    result = begin(envs, settings["policy"], settings["seed"])
+    optimizer = torch.optim.Adam(
+        result.policy.parameters(), settings["learning_rate"], maximize=True
+    )
+    if state:
+        result.policy.load_state_dict(state["policy"])
+        optimizer.load_state_dict(state["optimizer"])
+        result.history = [Update(*line) for line in state["history"]]
+        for name in NUMBERS:
+            setattr(result, name, state["numbers"][name])
+    return result, optimizer
 
 
 def _settings(
@@ -250,14 +261,6 @@ def _rate(learning_rate: float) -> float:
 def _name(weights: Weights) -> str:
     """What tells one weights function from another after a restart."""
     return f"{weights.__module__}.{getattr(weights, '__qualname__', '<>')}"
-
-
-def _check_named(weights: Weights) -> None:
-    if "<" in _name(weights):
-        raise ValueError(
-            "with a checkpoint, weights must be a function of a module, "
-            f"known again by its name, got {weights!r}"
-        )
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:
@@ -375,15 +378,3 @@ def _state(result: TrainResult, optimizer: torch.optim.Optimizer) -> dict:
         "history": [tuple(update) for update in result.history],
         "numbers": {name: getattr(result, name) for name in NUMBERS},
     }
-
-
-def _restore(
-    result: TrainResult, optimizer: torch.optim.Optimizer, state: dict | None
-) -> None:
-    if state is None:
-        return
-    result.policy.load_state_dict(state["policy"])
-    optimizer.load_state_dict(state["optimizer"])
-    result.history = [Update(*line) for line in state["history"]]
-    for name in NUMBERS:
-        setattr(result, name, state["numbers"][name])
