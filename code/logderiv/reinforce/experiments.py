@@ -21,7 +21,7 @@ from torch import nn
 from logderiv.reinforce import mistakes
 from logderiv.reinforce.loop import Weights
 from logderiv.reinforce.returns import advantages, full_return, rewards_to_go
-from logderiv.reinforce.seeds import sweep
+from logderiv.reinforce.seeds import EPISODES, sweep
 from logderiv.reinforce.training import (
     evaluate,
     policy_gradient,
@@ -78,9 +78,9 @@ def measured(seed: int, learn: Training) -> dict:
 
 
 def last_policy(policy: nn.Module, seed: int) -> dict:
-    """Mean return of 1000 fresh episodes of the whole task, both ways."""
-    greedy = evaluate(policy, 1000, seed, greedy=True)
-    sampled = evaluate(policy, 1000, seed)
+    """Mean return of EPISODES fresh ones of the whole task, both ways."""
+    greedy = evaluate(policy, EPISODES, seed, greedy=True)
+    sampled = evaluate(policy, EPISODES, seed)
     return {"greedy": float(greedy.mean()), "sampled": float(sampled.mean())}
 
 

@@ -233,6 +233,8 @@ def environments(register: Callable[..., None]) -> None:
             None,
         ),
         "Countdown-v0": (partial(Tabular, countdown(), [0] * 6), None),
+        "Met-v0": (partial(Tabular, countdown(), [0] * 6), 5.0),
+        "Missed-v0": (partial(Tabular, countdown(), [0] * 6), 5.0 + 1e-9),
     }
     for env_id, (make, threshold) in makers.items():
         five(env_id, make, reward_threshold=threshold)
@@ -874,6 +876,14 @@ def test_nothing_is_checked_without_a_threshold(
     result, sizes = sizes_of("Countdown-v0", batches, monkeypatch)
     assert sizes == [8] * 7
     assert not result.solved
+
+
+@pytest.mark.parametrize(
+    ("env_id", "solved"), [("Met-v0", True), ("Missed-v0", False)]
+)
+def test_a_threshold_that_is_met_is_solved(env_id: str, solved: bool) -> None:
+    """Every episode returns 5."""
+    assert train(0, env_id, updates=1, episodes=2).solved == solved
 
 
 def test_training_learns_a_coin_and_says_when(
