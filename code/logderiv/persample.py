@@ -8,6 +8,7 @@ that, the door: only where rows do not influence each other has each a score.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -33,19 +34,9 @@ def score_blocks(
 
 @torch.inference_mode(False)
 def _scores(policy: nn.Module, states: Tensor, actions: Tensor) -> Tensor:
-    parameters = list(policy.parameters())
-
-    def log_prob(
-        theta: tuple[Tensor, ...], state: Tensor, action: Tensor
-    ) -> Tensor:
-        value = dict(zip(parameters, theta, strict=True))
-        placed = {name: value[each] for name, each in _places(policy)}
-        row = (state.unsqueeze(0),)
-        logits = functional_call(policy, placed, row, tie_weights=False)
-        return -cross_entropy(logits, action.unsqueeze(0))
-
-    score = grad(log_prob)
-    theta = tuple(each.detach() for each in parameters)
+    """grad log policy(action | state), a row for each: (m, p)."""
+    score = grad(partial(_log_prob, policy))
+    theta = tuple(each.detach() for each in policy.parameters())
     rows = states.clone(), actions
     try:
         found = vmap(score, in_dims=(None, 0, 0))(theta, *rows)
@@ -54,6 +45,20 @@ def _scores(policy: nn.Module, states: Tensor, actions: Tensor) -> Tensor:
         alone = [score(theta, *row) for row in zip(*rows, strict=True)]
         found = map(torch.stack, zip(*alone, strict=True))
     return torch.cat([each.flatten(1) for each in found], dim=1)
+
+
+def _log_prob(
+    policy: nn.Module,
+    theta: tuple[Tensor, ...],
+    state: Tensor,
+    action: Tensor,
+) -> Tensor:
+    """log policy(action | state), were theta its parameters."""
+    value = dict(zip(policy.parameters(), theta, strict=True))
+    placed = {name: value[each] for name, each in _places(policy)}
+    row = (state.unsqueeze(0),)
+    logits = functional_call(policy, placed, row, tie_weights=False)
+    return -cross_entropy(logits, action.unsqueeze(0))
 
 
 def _places(policy: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
@@ -100,6 +105,11 @@ def _logits(policy: nn.Module, states: Tensor) -> Tensor:
             f"random ones from {policy!r:.80}: switch dropout off with "
             "policy.eval()"
         )
+    _check_logits(logits, states)
+    return logits
+
+
+def _check_logits(logits: object, states: Tensor) -> None:
     if not isinstance(logits, Tensor) or not logits.is_floating_point():
         raise TypeError(
             f"policy must return a tensor of logits, got {logits!r}"
@@ -110,7 +120,6 @@ def _logits(policy: nn.Module, states: Tensor) -> Tensor:
             f"logits ({len(states)}, K), got {tuple(logits.shape)}"
         )
     _check_finite("the logits of policy", logits)
-    return logits
 
 
 def _check_alone(policy: nn.Module, states: Tensor, logits: Tensor) -> None:
@@ -120,13 +129,7 @@ def _check_alone(policy: nn.Module, states: Tensor, logits: Tensor) -> None:
     rows = torch.linspace(last, 0, count, device=logits.device).long()
     with torch.enable_grad():
         alone = _logits(policy, states[rows])
-    if not alone.requires_grad and any(
-        each.requires_grad for each in policy.parameters()
-    ):
-        raise ValueError(
-            f"the logits {tuple(logits.shape)} are cut off from the parameters "
-            f"of {policy!r:.80}: no detach, no torch.no_grad"
-        )
+    _check_attached(policy, alone)
     among = logits[rows]
     if alone.shape != among.shape or not (
         _close(alone, among)
@@ -137,6 +140,15 @@ def _check_alone(policy: nn.Module, states: Tensor, logits: Tensor) -> None:
             f"{logits[-1].tolist()} among {len(logits)} rows and "
             f"{alone[0].tolist()} among {len(alone)}: switch batch norm and "
             "dropout off with policy.eval()"
+        )
+
+
+def _check_attached(policy: nn.Module, logits: Tensor) -> None:
+    learns = any(each.requires_grad for each in policy.parameters())
+    if learns and not logits.requires_grad:
+        raise ValueError(
+            f"the logits {tuple(logits.shape)} are cut off from the parameters "
+            f"of {policy!r:.80}: no detach, no torch.no_grad"
         )
 
 
