@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -19,7 +20,16 @@ import logderiv
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-COMMANDS = ("book", "test", "notebooks", "homework", "grade", "lab", "clean")
+COMMANDS = (
+    "book",
+    "test",
+    "quick",
+    "notebooks",
+    "homework",
+    "grade",
+    "lab",
+    "clean",
+)
 TOP_LEVEL = {
     "README.md", "_config.yml", "_toc.yml", "pyproject.toml",
     "constraints.txt", "Makefile", "LICENSE", "LICENSE-TEXT", "CITATION.cff",
@@ -202,6 +212,12 @@ def test_every_pin_runs_on_the_oldest_python() -> None:
 
 def test_torch_is_pinned_without_a_build_suffix() -> None:
     assert pins()["torch"] == "2.13.0"
+
+
+def test_before_a_commit_runs_what_make_quick_runs() -> None:
+    text = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    (group,) = yaml.safe_load(text)["repos"]
+    assert [hook["entry"] for hook in group["hooks"]] == ["make quick"]
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")

@@ -49,6 +49,12 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_css_file("course.css")
     for script in ("charts.js", "offline.js", "print.js"):
         app.add_js_file(script, defer="defer")
+    _connect(app)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _connect(app: Sphinx) -> None:
+    """What is done when; of one event, the lower priority first."""
     app.connect("config-inited", assets.prepare)
     app.connect("config-inited", repository.prepare)
     # After sphinx_external_toc has read the table.
@@ -66,4 +72,3 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("build-finished", assets.tidy, priority=900)
     app.connect("build-finished", downloads.publish, priority=900)
     app.connect("build-finished", leaks.refuse, priority=950)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

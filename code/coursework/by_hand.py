@@ -29,12 +29,7 @@ def points(master: Master, results: list[Result], path: Path) -> Points:
     rows = _read(path) if path.exists() else []
     known = {(student, number) for student, number, *_ in rows}
     asked = {(r.student, number) for r in results for number in r.texts}
-    for student, number, text, _ in rows:
-        if text.strip() and (student, number) not in asked:
-            raise SystemExit(
-                f"{path}: {student}, question {number}, is no student and "
-                f"written question of {master.title}; correct or delete the row"
-            )
+    _check_asked(rows, asked, path, master)
     rows += [[*key, "", ""] for key in sorted(texts - known)]
     _write(path, rows)
     found: Points = dict.fromkeys(texts, (None, ""))
@@ -43,6 +38,21 @@ def points(master: Master, results: list[Result], path: Path) -> Points:
             value = _number(text, master, path, student, number)
             found[student, number] = (value, comment)
     return found
+
+
+def _check_asked(
+    rows: list[list[str]],
+    asked: set[tuple[str, str]],
+    path: Path,
+    master: Master,
+) -> None:
+    """Points are for a student and a written question that there are."""
+    for student, number, text, _ in rows:
+        if text.strip() and (student, number) not in asked:
+            raise SystemExit(
+                f"{path}: {student}, question {number}, is no student and "
+                f"written question of {master.title}; correct or delete the row"
+            )
 
 
 def _number(

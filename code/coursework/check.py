@@ -5,7 +5,7 @@ grade. They print, and never raise.
 """
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,25 +43,27 @@ def check_plot(plot: Callable, words: list[str]) -> None:
     """
     import matplotlib.pyplot as plt
 
-    from coursework.drawing import series
-
     figure, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
     found, data = _try(_drawn_on, (plot, axes))
     if found:
         plt.close(figure)
         print(f"{_name(plot)}: {found}")
         return
-    missing = []
+    said = "; ".join(_missing(data, words)) or (
+        "the series and axis labels are there. The grader looks at the rest"
+    )
+    print(f"{_name(plot)}: {said}.")
+
+
+def _missing(data: dict, words: list[str]) -> Iterator[str]:
+    from coursework.drawing import series
+
     for word in words:
         try:
             series(data, word)
         except AssertionError as error:
-            missing.append(f"{error}, wanted 1")
-    missing += [f"no {n}" for n in ("xlabel", "ylabel") if not data[n]]
-    said = "; ".join(missing) or (
-        "the series and axis labels are there. The grader looks at the rest"
-    )
-    print(f"{_name(plot)}: {said}.")
+            yield f"{error}, wanted 1"
+    yield from (f"no {n}" for n in ("xlabel", "ylabel") if not data[n])
 
 
 def _drawn_on(plot: Callable, axes: "Axes") -> dict:

@@ -71,7 +71,6 @@ def draw(plot: Callable[[Axes], object]) -> tuple[Figure, Axes]:
 
 def describe(axes: Axes) -> dict:
     """The data, labels and scales of what was drawn on the axes."""
-    named = dict(_lines_of_containers(axes))
     legend = axes.get_legend()
     texts = legend.get_texts() if legend else []
     return {
@@ -81,6 +80,13 @@ def describe(axes: Axes) -> dict:
         "xscale": axes.get_xscale(),
         "yscale": axes.get_yscale(),
         "legend": [text.get_text() for text in texts],
+        **_data(axes),
+    }
+
+
+def _data(axes: Axes) -> dict[str, list[dict]]:
+    named = dict(_lines_of_containers(axes))
+    return {
         "lines": [
             *_all(axes.lines, Line2D, lambda each: _line(each, named)),
             *_all(axes.collections, LineCollection, _segments),

@@ -29,14 +29,23 @@ def encode(value: object) -> object:
     if isinstance(value, np.generic):
         return encode(value.item())
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        plain = np.asarray(value, float if value.dtype == LONG else None)
-        flat, shape = plain.ravel().tolist(), list(plain.shape)
-        return {"array": flat, "shape": shape, "dtype": str(plain.dtype)}
+        return _array(value)
     if torch and isinstance(value, torch.Tensor):
         tensor = encode(value.detach().cpu().numpy())
         return {"tensor": tensor, "requires_grad": value.requires_grad}
     if isinstance(value, np.random.Generator):
         return {"generator": value.bit_generator.state}
+    return _of_parts(value)
+
+
+def _array(value: np.ndarray) -> object:
+    plain = np.asarray(value, float if value.dtype == LONG else None)
+    flat, shape = plain.ravel().tolist(), list(plain.shape)
+    return {"array": flat, "shape": shape, "dtype": str(plain.dtype)}
+
+
+def _of_parts(value: object) -> object:
+    """A collection, part by part; a function, by name."""
     if isinstance(value, list | tuple | np.ndarray):
         return [encode(each) for each in value]
     if isinstance(value, dict):
@@ -61,12 +70,7 @@ def decode(value: Any, given: Mapping[str, object]) -> Any:
     if not isinstance(value, dict):
         return value
     if "array" in value:
-        dtype = np.dtype(value["dtype"])
-        if dtype.kind not in "biuf":
-            raise TypeError(f"an array of {dtype}")
-        if max(len(value["array"]), *value["shape"], 0) > MOST:
-            raise ValueError(f"an array of shape {value['shape']}")
-        return np.array(value["array"], dtype).reshape(value["shape"])
+        return _array_again(value)
     if "tensor" in value:
         import torch
 
@@ -79,3 +83,12 @@ def decode(value: Any, given: Mapping[str, object]) -> Any:
     if "dict" in value:
         return {k: decode(v, given) for k, v in value["dict"].items()}
     return given[value["given"]]
+
+
+def _array_again(value: dict) -> np.ndarray:
+    dtype = np.dtype(value["dtype"])
+    if dtype.kind not in "biuf":
+        raise TypeError(f"an array of {dtype}")
+    if max(len(value["array"]), *value["shape"], 0) > MOST:
+        raise ValueError(f"an array of shape {value['shape']}")
+    return np.array(value["array"], dtype).reshape(value["shape"])

@@ -882,6 +882,7 @@ def test_estimates_fit_no_wrong_twin(case: Case) -> None:
     ] == []
 
 
+@pytest.mark.slow
 @pytest.mark.weekly
 @every_case
 def test_estimates_of_many_samples_fit_the_exact_law(case: Case) -> None:
