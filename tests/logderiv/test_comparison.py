@@ -262,6 +262,7 @@ WRONG: dict[str, Callable[[Estimate], Estimate]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
 @pytest.mark.parametrize(
     "estimator",

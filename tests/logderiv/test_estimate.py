@@ -274,6 +274,7 @@ def test_f_is_called_on_blocks_and_on_every_sample_once(name: str) -> None:
     assert est.calls == (n if name in BASELINES else 4 * n)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.parametrize("size", [1, 30])
 def test_memory_does_not_grow_with_n(name: str, size: int) -> None:
@@ -302,6 +303,7 @@ def test_memory_does_not_grow_with_n(name: str, size: int) -> None:
     assert run(10 * few) - run(few) < 1e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("baseline", [None, "leave-one-out", "optimal"])
 def test_the_memory_of_three_million_samples(baseline: str | None) -> None:
     def kept(n: int, hold: bool) -> int:

@@ -286,6 +286,7 @@ HOPELESS: dict[str, Payoff] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOPELESS)
 def test_an_integral_that_does_not_exist_is_no_number(name: str) -> None:
     with pytest.raises(ValueError, match=r"inf|does E\|f\| exist"):
@@ -297,6 +298,7 @@ def test_a_gradient_that_does_not_exist_is_no_number() -> None:
         gradient(quiet(lambda x: np.exp(x**2)), Gaussian(1.0, 1.0))
 
 
+@pytest.mark.slow
 def test_a_gaussian_too_far_out_for_floats_is_no_number() -> None:
     """The mean is right to 1e-10, or there is an error."""
     try:
@@ -448,6 +450,7 @@ def test_bad_horizons_are_refused(horizon: object) -> None:
             call()
 
 
+@pytest.mark.slow
 def test_a_million_trajectories_are_the_limit() -> None:
     assert len(all_trajectories(coins(), 16).states) == 2**16
     with pytest.raises(ValueError, match=r"1000000 .* horizon = 20"):

@@ -127,7 +127,7 @@ def test_the_comparison_sees_a_term_that_is_wrong(estimator: str) -> None:
 @pytest.mark.parametrize("estimator", ORDERED)
 def test_many_blocks_are_as_one(dist: Family, estimator: str) -> None:
     """|z| < 6, of gradients and of variances."""
-    n = 150_000
+    n = 70_000
     terms, _ = both(estimator, dist, n, 1)
     _, estimate = both(estimator, dist, n, 2)
     error = np.hypot(estimate.standard_error, terms.std(axis=0) / np.sqrt(n))

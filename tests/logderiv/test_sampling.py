@@ -951,6 +951,7 @@ def test_payoffs_too_small_for_their_squares_are_refused() -> None:
         score_function(lambda x: 1e-200 * x, Gaussian(0.0, 1.0), 1000, rng())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "share"), [(2, 0.71), (5, 0.94)])
 def test_leave_one_out_understates_its_error_at_small_n(
     n: int, share: float

@@ -60,6 +60,7 @@ def cut_off(figure: Plot) -> bool:
     return max(beyond) > 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", EVERY)
 def test_a_phone_sees_all_of_it(draw) -> None:
     figure = draw()
@@ -126,6 +127,7 @@ def test_all_forms_are_shown() -> None:
     assert data["image/svg+xml"].rstrip().endswith("</svg>")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", EVERY)
 def test_few_colours_show_the_same_picture(draw: Callable[[], Plot]) -> None:
     shown = Image.open(io.BytesIO(draw()._picture("png")))
@@ -135,6 +137,7 @@ def test_few_colours_show_the_same_picture(draw: Callable[[], Plot]) -> None:
     assert max(most for _, most in far) <= 12
 
 
+@pytest.mark.slow
 def test_the_same_data_give_the_same_files() -> None:
     first, second = (blind()._repr_mimebundle_()[0] for _ in range(2))
     assert first == second

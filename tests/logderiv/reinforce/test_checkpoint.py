@@ -158,6 +158,7 @@ def test_a_checkpoint_alters_nothing(file: Path, whole: Whole) -> None:
     assert whole.updates_in(file) == UPDATES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("saves", range(1, UPDATES + 1))
 @pytest.mark.parametrize("saved", [False, True])
 def test_interrupted_and_started_again_is_as_uninterrupted(
@@ -340,6 +341,7 @@ def fate(process: ForkServerProcess) -> int:
     return process.exitcode
 
 
+@pytest.mark.slow
 def test_an_undisturbed_process_finds_the_same(
     file: Path, whole: Whole, start: Start
 ) -> None:
@@ -348,6 +350,7 @@ def test_an_undisturbed_process_finds_the_same(
     assert outcome(short(checkpoint=file)) == whole.outcome
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", [1, 4])
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("name", ["fsync", "replace"])
@@ -403,6 +406,7 @@ def changed(file: Path) -> int:
         return 0
 
 
+@pytest.mark.slow
 def test_killed_from_outside_again_and_again(
     file: Path, whole: Whole, start: Start
 ) -> None:

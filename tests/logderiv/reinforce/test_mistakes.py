@@ -160,6 +160,7 @@ def test_a_policy_that_draws_rightly_has_the_exact_gradient(
     assert off(found, exact(policy)) < 1e-3
 
 
+@pytest.mark.slow
 def test_what_acts_rightly_learns() -> None:
     _, returns = mistakes.learn(3, Categorical, updates=25)
     assert np.mean(returns[-3:]) > 3 * returns[0]

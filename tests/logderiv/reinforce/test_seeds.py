@@ -198,6 +198,7 @@ def test_whatever_goes_wrong_names_its_seed(
     assert re.search("error: seed 0: .?no more", capsys.readouterr().err)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cheap")
 @pytest.mark.parametrize("jobs", [None, 3])
 def test_threads_find_what_one_thread_finds(jobs: int | None) -> None:
@@ -299,6 +300,7 @@ def printed(threads: int) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_processes_with_more_threads_find_the_same() -> None:
     with ThreadPoolExecutor(2) as pool:
         (*one, first), (*two, second) = pool.map(printed, (1, 2))
@@ -555,6 +557,7 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_help_names_every_option() -> None:
     done = run("--help")
     assert done.returncode == 0

@@ -354,6 +354,7 @@ def mean_gradient(name: str, weights: Weights) -> np.ndarray:
     return (total / SEEDS).numpy().reshape(module.weight.shape).T.ravel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "weights"),
     [
@@ -374,6 +375,7 @@ def test_policy_gradient_agrees_with_the_exact_gradient(
     assert agrees(mean_gradient(name, weights), exact_gradient(name), error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "weights"), WRONG)
 def test_z_test_rejects_wrong_weights(
     name: str, weights: Weights, agrees
