@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.special import log_softmax
 
 from logderiv import checks
@@ -212,7 +211,7 @@ def trajectory_score(policy: SoftmaxPolicy, paths: Trajectories) -> Floats:
     rows, actions = policy.logits.shape
     now = paths.states[:, :-1]
     step = np.eye(actions)[paths.actions] - np.exp(policy.log_probs())[now]
-    seen = np.eye(rows)[policy.observation[now]] * paths.mask[..., None]
+    seen = np.eye(rows)[policy.observation][now] * paths.mask[..., None]
     return np.einsum("nto,nta->noa", seen, step).reshape(len(now), -1)
 
 
@@ -229,9 +228,9 @@ def rewards(mdp: MDP, paths: Trajectories) -> Floats:
 def coins() -> MDP:
     """One state, two actions, reward = action: T coins in a row."""
     return MDP(
-        start=[1.0],
+        start=np.array([1.0]),
         transition=np.ones((1, 2, 1)),
-        reward=[[0.0, 1.0]],
+        reward=np.array([[0.0, 1.0]]),
         terminal=np.array([False]),
     )
 
@@ -259,7 +258,7 @@ def short_corridor(slip: float = 0.0) -> MDP:
     moves[GOAL, :, GOAL] = 1
     cost = np.array([-1.0, -1.0, -1.0, 0.0])
     return MDP(
-        start=[1.0, 0.0, 0.0, 0.0],
+        start=np.array([1.0, 0.0, 0.0, 0.0]),
         transition=moves,
         reward=np.stack([cost, cost], axis=1),
         terminal=np.arange(4) == GOAL,
@@ -277,5 +276,5 @@ def blind_policy(p_right: float) -> SoftmaxPolicy:
     p_right = checks.real("p_right", p_right)
     if not 0 < p_right < 1:
         raise ValueError(f"p_right must lie in (0, 1), got {p_right}")
-    logits: ArrayLike = [[np.log1p(-p_right), np.log(p_right)]]
+    logits = np.array([[np.log1p(-p_right), np.log(p_right)]])
     return SoftmaxPolicy(logits, observation=np.zeros(4, dtype=np.int64))
