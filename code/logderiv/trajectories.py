@@ -76,7 +76,7 @@ class SoftmaxPolicy:
     """
 
     logits: Floats
-    observation: np.ndarray | None = None
+    observation: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         self.logits = checks.array("logits", self.logits, (None, None))
@@ -211,7 +211,7 @@ def trajectory_score(policy: SoftmaxPolicy, paths: Trajectories) -> Floats:
     rows, actions = policy.logits.shape
     now = paths.states[:, :-1]
     step = np.eye(actions)[paths.actions] - np.exp(policy.log_probs())[now]
-    seen = np.eye(rows)[policy.observation][now] * paths.mask[..., None]
+    seen = np.eye(rows)[policy.observation[now]] * paths.mask[..., None]
     return np.einsum("nto,nta->noa", seen, step).reshape(len(now), -1)
 
 
