@@ -228,7 +228,7 @@ def rewards(mdp: MDP, paths: Trajectories) -> Floats:
 def coins() -> MDP:
     """One state, two actions, reward = action: T coins in a row."""
     return MDP(
-        start=np.ones(1),
+        start=np.array([1.0]),
         transition=np.ones((1, 2, 1)),
         reward=np.array([[0.0, 1.0]]),
         terminal=np.array([False]),
@@ -258,7 +258,7 @@ def short_corridor(slip: float = 0.0) -> MDP:
     moves[GOAL, :, GOAL] = 1
     cost = np.array([-1.0, -1.0, -1.0, 0.0])
     return MDP(
-        start=np.eye(4)[0],
+        start=np.array([1.0, 0.0, 0.0, 0.0]),
         transition=moves,
         reward=np.stack([cost, cost], axis=1),
         terminal=np.arange(4) == GOAL,
