@@ -100,20 +100,6 @@ def exact_terms(
     return central(weight, (value - baseline) * dist.score(x))
 
 
-def estimated(name: str, knob: tuple[float, float, float]) -> Estimate:
-    mean, std, k = knob
-    dist = Gaussian(mean, std)
-
-    def f(x: np.ndarray) -> np.ndarray:
-        return (x - k) ** 2
-
-    if name == "pathwise":
-        return pathwise(f, dist, N, rng(), lambda x: 2 * (x - k))
-    own = (mean - k) ** 2 + std**2
-    baseline = {"none": None, "constant": own}.get(name, name)
-    return score_function(f, dist, N, rng(), baseline)
-
-
 NAMES = ["none", "constant", "leave-one-out", "optimal", "pathwise"]
 
 
@@ -126,57 +112,6 @@ def test_closed_form_variances_are_those_of_the_terms(
     exact = exact_terms(name, knob)
     assert np.allclose(exact[0], [2 * (mean - k), 2 * std], rtol=1e-11)
     assert np.allclose(exact[1], closed_forms(knob)[name], rtol=1e-11)
-
-
-@any_knob
-@pytest.mark.parametrize("name", NAMES)
-def test_estimates_are_unbiased(
-    name: str, knob: tuple[float, float, float], agrees
-) -> None:
-    mean, std, k = knob
-    variance = np.array(closed_forms(knob)[name])
-    got = estimated(name, knob).gradient
-    truth = np.array([2 * (mean - k), 2 * std])
-    assert agrees(got, truth, np.sqrt(variance / N))
-    assert not agrees(0.5 * got, truth, np.sqrt(variance / N))
-
-
-@any_knob
-@pytest.mark.parametrize("name", NAMES)
-def test_measured_variances_are_the_closed_forms(
-    name: str, knob: tuple[float, float, float], agrees
-) -> None:
-    """An estimated baseline adds a 1/n of its variance, far below z = 1."""
-    _, variance, fourth = exact_terms(name, knob)
-    error = error_of_variance(variance, fourth, N)
-    assert agrees(estimated(name, knob).variance, variance, error)
-
-
-@any_knob
-def test_variance_check_tells_the_estimators_apart(
-    knob: tuple[float, float, float], agrees
-) -> None:
-    for truth, other in (
-        ("optimal", "constant"),
-        ("constant", "none"),
-        ("pathwise", "optimal"),
-    ):
-        _, variance, fourth = exact_terms(truth, knob)
-        error = error_of_variance(variance, fourth, N)
-        assert not agrees(estimated(other, knob).variance, variance, error)
-
-
-def test_variance_check_rejects_the_covariance_formula(agrees) -> None:
-    """Cov(f, s) / Var(s) is not the baseline of least variance."""
-    dist, n = Gaussian(1.3, 0.7), 400_000
-    printed = gradient(lambda x: (x - 0.4) ** 2, dist) / np.diag(dist.fisher())
-    _, variance, fourth = exact_terms("optimal", KNOBS[1])
-    error = error_of_variance(variance, fourth, n)
-    for column in (0, 1):
-        got = score_function(
-            lambda x: (x - 0.4) ** 2, dist, n, rng(), printed[column]
-        )
-        assert not agrees(got.variance[column], variance[column], error[column])
 
 
 def test_optimal_is_optimal_for_each_parameter() -> None:
@@ -265,64 +200,6 @@ def test_own_sample_mean_shrinks_by_one_minus_one_over_n(n: int) -> None:
     shrunk = mean_over_all_samples(own, coin, n)
     assert np.isclose(shrunk, truth * (1 - 1 / n), atol=1e-12)
     assert np.isclose(mean_over_all_samples(others, coin, n), truth, atol=1e-12)
-
-
-def test_z_test_rejects_the_own_sample_mean(agrees) -> None:
-    """Half the gradient in pairs; known variance 14/4 of a pair."""
-    dist = Gaussian(1.0, 1.0)
-    x = dist.sample(N, rng())
-    value = (x**2).reshape(-1, 2)
-    score = dist.score(x)[:, 0].reshape(-1, 2)
-    own = (value - value.mean(axis=1, keepdims=True)) * score
-    error = np.sqrt(14 / 4 / (N / 2))
-    assert not agrees(own.mean(), 2.0, error)
-    assert agrees(own.mean(), 1.0, error)
-
-
-def group_terms(size: int, nodes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Every group of a product of Gauss-Hermite nodes, f = x^2, N(1, 1)."""
-    z, weight = hermite(nodes)
-    grid = np.stack(np.meshgrid(*[z] * size, indexing="ij")).reshape(size, -1)
-    chance = np.stack(np.meshgrid(*[weight] * size, indexing="ij"))
-    value = (1 + grid) ** 2
-    centred = value - value.mean(axis=0)
-    scores = np.stack([grid, grid**2 - 1])
-    terms = (centred * scores).sum(axis=1) / (size - 1)
-    return chance.reshape(size, -1).prod(axis=0), terms.T
-
-
-@pytest.mark.parametrize(
-    ("size", "nodes", "variance"), [(2, 9, 14), (4, 5, 16 / 3), (8, 4, 17 / 7)]
-)
-def test_leave_one_out_of_a_group_has_its_closed_form_variance(
-    size: int, nodes: int, variance: float
-) -> None:
-    mean, exact, _ = central(*group_terms(size, nodes))
-    assert np.isclose(mean[0], 2.0, atol=1e-10)
-    assert np.isclose(exact[0], variance, atol=1e-9)
-
-
-@pytest.mark.parametrize("size", [2, 4])
-def test_measured_variance_of_groups(size: int, agrees) -> None:
-    mean, variance, fourth = central(*group_terms(size, 9))
-    est = score_function(
-        lambda x: x**2, Gaussian(1.0, 1.0), N, rng(), "leave-one-out", size
-    )
-    groups = N // size
-    error = error_of_variance(variance, fourth, groups)
-    assert agrees(est.variance, variance, error)
-    assert not agrees(est.variance / size, variance, error)
-    assert agrees(est.gradient, mean, np.sqrt(variance / groups))
-    assert np.allclose(est.standard_error, np.sqrt(est.variance / groups))
-
-
-def test_coin_with_its_best_baseline_has_no_variance_at_all() -> None:
-    """(1 - p) f(1) + p f(0): at p = 1/2 every float on the way is exact."""
-    est = score_function(coin_payoff, Bernoulli(0.0), 1000, rng(), 2.0)
-    assert est.variance.tolist() == [0.0]
-    assert est.gradient.tolist() == [0.5]
-    other = score_function(coin_payoff, Bernoulli(0.0), 1000, rng(), 2.5)
-    assert other.variance[0] > 0
 
 
 @given(logit=st.floats(-3, 3), win=st.floats(-9, 9), lose=st.floats(-9, 9))
@@ -439,49 +316,12 @@ def test_variance_grows_with_the_dimension_and_pathwise_does_not(
     assert agrees(moved.gradient[size:], 2.0, np.sqrt(12 / n))
 
 
-@pytest.mark.parametrize(
-    ("f", "derivative", "k"),
-    [(np.cos, lambda x: -np.sin(x), 1.0), (np.sin, np.cos, 5.0)],
-)
-def test_pathwise_follows_the_closed_form_of_waves(
-    f: Payoff, derivative: Payoff, k: float, agrees
-) -> None:
-    dist = Gaussian(1.0, 1.0)
-    est = pathwise(
-        lambda x: f(k * x), dist, N, rng(), lambda x: k * derivative(k * x)
-    )
-    truth = gradient(lambda x: f(k * x), dist)
-    second = [
-        expectation(lambda x: (k * derivative(k * x)) ** 2, dist),
-        expectation(lambda x: (k * derivative(k * x) * (x - 1)) ** 2, dist),
-    ]
-    assert agrees(est.gradient, truth, np.sqrt((second - truth**2) / N))
-
-
-def test_pathwise_of_an_exponential(agrees) -> None:
-    """E x^2 = 2 / rate^2; the terms -2 x^2 / rate have 4 E x^4 / rate^2."""
-    rate = 1.6
-    est = pathwise(lambda x: x**2, Exponential(rate), N, rng(), lambda x: 2 * x)
-    truth = -4 / rate**3
-    variance = 4 * 24 / rate**6 - truth**2
-    assert agrees(est.gradient, truth, np.sqrt(variance / N))
-
-
 def test_pathwise_says_zero_of_a_step_and_says_it_surely() -> None:
     est = pathwise(
         lambda x: x > 0, Gaussian(0.5, 1.0), 1000, rng(), np.zeros_like
     )
     assert est.gradient.tolist() == [0.0, 0.0]
     assert est.variance.tolist() == [0.0, 0.0]
-
-
-def test_score_function_sees_the_step(agrees) -> None:
-    dist = Gaussian(0.5, 1.0)
-    est = score_function(lambda x: x > 0, dist, N, rng())
-    truth = gradient(lambda x: x > 0, dist)
-    variance, _ = exact_variance(lambda x: x > 0, dist, 0.0)
-    assert agrees(est.gradient[0], truth[0], np.sqrt(variance / N))
-    assert not agrees(0.0, truth[0], np.sqrt(variance / N))
 
 
 def test_pathwise_accepts_a_derivative_with_a_kink() -> None:
