@@ -345,3 +345,22 @@ def test_what_cannot_be_compared_is_refused(
     }
     with pytest.raises((TypeError, ValueError), match=re.escape(said)):
         compare(**(right | changes))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "printed"),
+    [
+        (1.0, "1.0"),
+        (9.94, "9.9"),
+        (10.0, "10"),
+        (99.6, "100"),
+        (1234.0, "1,200"),
+        (1e7, "10,000,000"),
+        (1.1e7, "1e+07"),
+        (np.inf, "inf"),
+    ],
+)
+def test_a_ratio_is_printed_with_the_digits_that_mean_something(
+    ratio: float, printed: str
+) -> None:
+    assert comparison.two_digits(ratio) == printed

@@ -473,6 +473,9 @@ def test_integers_that_would_wrap_around_are_refused() -> None:
         expectation(lambda x: x**10, Poisson(100.0))
     exact = expectation(lambda x: x.astype(float) ** 10, Poisson(100.0))
     assert 1.5e20 < exact < 1.6e20
+    with pytest.raises(ValueError, match="wrapped around"):
+        expectation(lambda x: x * (2**53 + 2), Bernoulli(0.0))
+    assert expectation(lambda x: x * 2**53, Bernoulli(0.0)) == 2**52
 
 
 @pytest.mark.parametrize("dist", [Gaussian(1e12, 1.0), Poisson(2e6)], ids=repr)

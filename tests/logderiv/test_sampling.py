@@ -348,6 +348,7 @@ RIGHT: list[tuple[Payoff, Family, Payoff]] = [
         lambda x: 3e4 * np.cos(3e4 * x),
     ),
     (lambda x: x**200, Gaussian(1.0, 0.01), lambda x: 200 * x**199),
+    (lambda x: 1e9 + x, Gaussian(1.0, 1.0), np.ones_like),
     (np.log, Exponential(1e6), lambda x: 1 / x),
     (np.sqrt, Exponential(1e4), lambda x: 0.5 / np.sqrt(x)),
 ]
