@@ -49,14 +49,12 @@ test: lint .venv/browser/done  ## lint, types, unit, theorem, notebook and site 
 	$(BIN)/python -m pytest -n $(WORKERS) -c tests/nbval.ini chapters
 	@echo "== test: all passed"
 
-# Libraries of other versions have other types: mypy reads against the pinned.
+# Tools and libraries of other versions have other rules and types: what is
+# written is held against the pinned ones.
 lint: env
-	@echo "== lint"
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	@echo "== lint and types"
 	$(BIN)/lint-imports
-	@echo "== types"
-	@test -e .venv/unpinned || $(BIN)/python -m mypy
+	@test -e .venv/unpinned || { $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m mypy; }
 
 quick: lint  ## lint, types, and the units that are quick: about a minute
 	@echo "== units"
