@@ -15,6 +15,10 @@ from coursework.master import Master, Question
 from coursework.submission import Submission, cells_for
 
 FINAL = re.compile(r"$|missing$|not written yet$|was stopped after ")
+OFF = [
+    "cacheprovider", "faulthandler", "logging", "terminal", "threadexception",
+    "unraisableexception", "warnings",
+]  # fmt: skip
 NUMBERS = re.compile(r"^wrong value.*?: got \S+, wanted \S+\.(?= |$)")
 
 
@@ -83,8 +87,7 @@ def _run_pytest(module: Path, plugins: list[object]) -> None:
     """In this process, with nothing but the module and our plugin."""
     options = ["--assert=plain", "-c", os.devnull]
     options += ["-o", "python_files=hidden.py"]
-    off = ["cacheprovider", "terminal", "warnings", "faulthandler", "logging"]
-    options += [f"-pno:{name}" for name in off]
+    options += [f"-pno:{name}" for name in OFF]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         # By name: of a path, pytest would take [ and :: for its own.
@@ -100,6 +103,10 @@ class Asker:
         self.said: dict[str, str] = {}
         self.broken: BoxError | None = None
         self.seed = seed
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Nobody reads tracebacks, and they take long to write."""
+        config.option.tbstyle = "no"
 
     @pytest.fixture
     def rng(self, request: pytest.FixtureRequest) -> np.random.Generator:
