@@ -121,6 +121,7 @@ class Asker:
         """Keep what went wrong, as the student shall read it."""
         if call.excinfo and isinstance(call.excinfo.value, BoxError):
             self.broken = call.excinfo.value
+            item.session.shouldstop = "no box"
         if call.when == "call":
             self.said[item.name] = _sentence(call.excinfo)
         return (yield)
