@@ -34,6 +34,7 @@ book: env  ## build the site into _build/html, warnings as errors
 	@echo "== book: building chapters/ into _build/html"
 	$(BIN)/jupyter-book build . --path-output . --all -n -W --keep-going --quiet
 	$(BIN)/python tests/site/pages.py _toc.yml _build/html
+	@touch _build/book.done
 	@echo "== book: done, open file://$(CURDIR)/_build/html/index.html"
 
 pdf: book  ## the whole book as one PDF (with Chromium), in _build

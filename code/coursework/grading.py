@@ -15,6 +15,10 @@ from coursework.master import Master, Question
 from coursework.submission import Submission, cells_for
 
 FINAL = re.compile(r"$|missing$|not written yet$|was stopped after ")
+OFF = [
+    "cacheprovider", "faulthandler", "logging", "terminal", "threadexception",
+    "unraisableexception", "warnings",
+]  # fmt: skip
 NUMBERS = re.compile(r"^wrong value.*?: got \S+, wanted \S+\.(?= |$)")
 
 
@@ -83,8 +87,7 @@ def _run_pytest(module: Path, plugins: list[object]) -> None:
     """In this process, with nothing but the module and our plugin."""
     options = ["--assert=plain", "-c", os.devnull]
     options += ["-o", "python_files=hidden.py"]
-    off = ["cacheprovider", "terminal", "warnings", "faulthandler", "logging"]
-    options += [f"-pno:{name}" for name in off]
+    options += [f"-pno:{name}" for name in OFF]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         # By name: of a path, pytest would take [ and :: for its own.
@@ -101,6 +104,10 @@ class Asker:
         self.broken: BoxError | None = None
         self.seed = seed
 
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Nobody reads tracebacks, and they take long to write."""
+        config.option.tbstyle = "no"
+
     @pytest.fixture
     def rng(self, request: pytest.FixtureRequest) -> np.random.Generator:
         """Of the test and the seed."""
@@ -114,6 +121,7 @@ class Asker:
         """Keep what went wrong, as the student shall read it."""
         if call.excinfo and isinstance(call.excinfo.value, BoxError):
             self.broken = call.excinfo.value
+            item.session.shouldstop = "no box"
         if call.when == "call":
             self.said[item.name] = _sentence(call.excinfo)
         return (yield)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -24,6 +25,28 @@ from coursework.master import SOLUTION, Master, masters
 from coursework.submission import Submission
 
 COMMAND = [sys.executable, "-m", "coursework", "grade", "--jobs", "2"]
+Grade = Callable[..., str]
+
+
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    """As a teacher does, in processes of its own."""
+    return subprocess.run([*COMMAND, *words], capture_output=True, text=True)
+
+
+@pytest.fixture
+def grade(monkeypatch: pytest.MonkeyPatch) -> Grade:
+    """The same command in this process; what it refuses with, if it does."""
+
+    def grade(*words: object) -> str:
+        argv = ["coursework", "grade", "--jobs", "1", *map(str, words)]
+        monkeypatch.setattr(sys, "argv", argv)
+        try:
+            command.main()
+        except SystemExit as refusal:
+            return str(refusal)
+        return ""
+
+    return grade
 
 
 def answer_sheet(master: Master, words: str = "") -> nbformat.NotebookNode:
@@ -171,35 +194,35 @@ def test_gradescope_gets_its_points(out: Path, homework: Master) -> None:
     }
 
 
-def test_points_of_a_reader_count(out: Path, folder: Path) -> None:
+def test_points_of_a_reader_count(
+    out: Path, folder: Path, grade: Grade
+) -> None:
     path = out / "written.csv"
     before = path.read_text("utf-8")
     (line,) = (x for x in before.splitlines() if x.startswith("right,"))
     table = before.replace(line, f'{line[:-2]},"2,5",well said')
     path.write_text(table, "utf-8")
-    subprocess.run([*COMMAND, folder, out], check=True, capture_output=True)
+    assert not grade(folder, out)
     row = rows(out / "grades.csv")["right"]
     others = [float(row[c]) for c in row if re.search(r": .+\)$", c)]
     assert float(row["total"]) == sum(others) + 2.5
     assert "well said" in (out / "feedback/right.html").read_text("utf-8")
     assert path.read_text("utf-8").splitlines() == table.splitlines()
     path.write_text(table.replace('"2,5"', "50"), "utf-8")
-    again = subprocess.run(
-        [*COMMAND, folder, out], capture_output=True, text=True
-    )
-    assert again.returncode == 1
-    assert "wanted a number from 0 to" in again.stderr
+    assert "wanted a number from 0 to" in grade(folder, out)
     path.write_text(before, "utf-8")
-    subprocess.run([*COMMAND, folder, out], check=True, capture_output=True)
+    assert not grade(folder, out)
 
 
-def test_what_is_graded_is_not_graded_again(out: Path, folder: Path) -> None:
+def test_what_is_graded_is_not_graded_again(
+    out: Path, folder: Path, grade: Grade
+) -> None:
     kept = {p: p.stat().st_mtime_ns for p in (out / "graded").rglob("*.json")}
     table = (out / "grades.csv").read_bytes()
     path = folder / "blank.ipynb"
     text = path.read_text("utf-8")
     path.write_text(text.replace("\n}", "\n} "), "utf-8")
-    subprocess.run([*COMMAND, folder, out], check=True, capture_output=True)
+    assert not grade(folder, out)
     fresh = {p.stem for p, when in kept.items() if p.stat().st_mtime_ns != when}
     assert fresh == {"blank"}
     assert (out / "grades.csv").read_bytes() == table
@@ -226,24 +249,17 @@ HEAD = "student,question,points,comment\n"
     ],
 )
 def test_what_a_reader_may_fill_in(
-    out: Path, folder: Path, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch, table: str | bytes, said: str,
+    out: Path, folder: Path, tmp_path: Path, grade: Grade,
+    table: str | bytes, said: str,
 ) -> None:  # fmt: skip
     copy = shutil.copytree(out, tmp_path / "out")
     data = table.encode("utf-8") if isinstance(table, str) else table
     (copy / "written.csv").write_bytes(data)
-    words = ["coursework", "grade", "--jobs", "1", str(folder), str(copy)]
-    monkeypatch.setattr(sys, "argv", words)
-    found = "taken"
-    try:
-        command.main()
-    except SystemExit as refusal:
-        found = str(refusal)
-    assert said in found
+    assert said in (grade(folder, copy) or "taken")
 
 
 def test_odd_files_do_not_stop_the_batch(
-    homework: Master, tmp_path: Path
+    homework: Master, tmp_path: Path, grade: Grade
 ) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
@@ -281,8 +297,7 @@ def test_odd_files_do_not_stop_the_batch(
     assert scores == [0] * 2 + [machine - most] * 2 + [machine] * 10
     for kind in ("graded", "feedback", "gradescope"):
         assert len(list((tmp_path / "out" / kind).iterdir())) == len(table)
-    again = run(folder, tmp_path / "out")
-    assert again.returncode == 0, again.stderr
+    assert not grade(folder, tmp_path / "out")
 
 
 STUB = "def {0}(*arguments):\n    raise NotImplementedError"
@@ -328,14 +343,17 @@ def changed(master: Master, kind: str) -> nbformat.NotebookNode:
 
 
 def test_what_editors_and_students_leave_in_costs_nothing(
-    homework: Master, tmp_path: Path
+    homework: Master,
+    tmp_path: Path,
+    grade: Grade,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     kinds = ("photo", "magic", "colab", "stub")
     for kind in kinds:
         nbformat.write(changed(homework, kind), folder / f"{kind}.ipynb")
-    result = run(folder, out)
+    assert not grade(folder, out)
     table = rows(out / "grades.csv")
     machine = sum(each.points for each in homework.graded)
     scores = {name: float(row["total"]) for name, row in table.items()}
@@ -344,7 +362,7 @@ def test_what_editors_and_students_leave_in_costs_nothing(
     told = out / "gradescope/colab/results.json"
     for said in (
         table["colab"]["note"],
-        result.stdout,
+        capsys.readouterr().out,
         html.unescape((out / "feedback/colab.html").read_text("utf-8")),
         json.loads(told.read_text("utf-8"))["output"],
     ):
@@ -369,18 +387,10 @@ def test_a_folder_for_temporary_files_may_have_any_name(
 
 
 @pytest.mark.slow
-def test_twice_the_same(out: Path, folder: Path, tmp_path: Path) -> None:
-    """A third time, after a kill, is the next test."""
-    subprocess.run([*COMMAND, folder, tmp_path], check=True)
-    for table in ("grades.csv", "canvas.csv"):
-        same = (out / table).read_bytes() == (tmp_path / table).read_bytes()
-        assert same, table
-
-
-@pytest.mark.slow
-def test_it_goes_on_after_a_kill(
+def test_twice_the_same_and_it_goes_on_after_a_kill(
     out: Path, folder: Path, tmp_path: Path
 ) -> None:
+    """Every submission is graded once more, a few of them before the kill."""
     first = subprocess.Popen(
         [*COMMAND, folder, tmp_path],
         stdout=subprocess.DEVNULL,
@@ -399,22 +409,20 @@ def test_it_goes_on_after_a_kill(
         [*COMMAND, folder, tmp_path], check=True, capture_output=True
     )
     assert all(p.stat().st_mtime_ns == when for p, when in kept.items())
-    table = (out / "grades.csv").read_bytes()
-    assert (tmp_path / "grades.csv").read_bytes() == table
+    for table in ("grades.csv", "canvas.csv"):
+        same = (out / table).read_bytes() == (tmp_path / table).read_bytes()
+        assert same, table
 
 
-def run(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *words], capture_output=True, text=True)
-
-
-def test_what_the_command_refuses(tmp_path: Path) -> None:
-    assert "no folder with submissions" in run(tmp_path / "no", tmp_path).stderr
+def test_what_the_command_refuses(tmp_path: Path, grade: Grade) -> None:
+    refused = run(tmp_path / "no", tmp_path)
+    assert "no folder with submissions" in refused.stderr
+    assert refused.returncode == 1
     folder = tmp_path / "in"
     folder.mkdir()
     nbformat.write(new_notebook(cells=[new_code_cell("1")]), folder / "a.ipynb")
-    assert "say which one" in run(folder, tmp_path / "out").stderr
-    result = run(folder, tmp_path / "out", "--homework", "1-identity")
-    assert result.returncode == 0, result.stderr
+    assert "say which one" in grade(folder, tmp_path / "out")
+    assert not grade(folder, tmp_path / "out", "--homework", "1-identity")
 
 
 def test_one_student_does_not_choose_the_homework(tmp_path: Path) -> None:
@@ -429,12 +437,12 @@ def test_one_student_does_not_choose_the_homework(tmp_path: Path) -> None:
 
 
 def test_out_is_for_one_homework_and_outside_the_submissions(
-    out: Path, folder: Path
+    out: Path, folder: Path, grade: Grade
 ) -> None:
-    again = run(folder, out, "--homework", "2-expectation")
-    assert "holds Homework 1" in again.stderr
-    inside = run(folder, folder / "out")
-    assert "would be taken for a submission" in inside.stderr
+    again = grade(folder, out, "--homework", "2-expectation")
+    assert "holds Homework 1" in again
+    inside = grade(folder, folder / "out")
+    assert "would be taken for a submission" in inside
 
 
 def test_one_submission_that_breaks_the_box_stops_nobody(

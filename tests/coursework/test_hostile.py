@@ -129,11 +129,19 @@ def lost(
 
 TOGETHER = 3  # hostile answers in a notebook, with right ones between them
 FEW = [
-    pytest.param(some, id=", ".join(some))
-    for some in (
-        list(HOSTILE)[first : first + TOGETHER]
-        for first in range(0, len(HOSTILE), TOGETHER)
+    list(HOSTILE)[first : first + TOGETHER]
+    for first in range(0, len(HOSTILE), TOGETHER)
+]
+# Each is tried on one homework, the next on the next; in a week all on all.
+IN_TURN = [
+    pytest.param(
+        master,
+        some,
+        id=f"{master.name}-{', '.join(some)}",
+        marks=[] if turn % len(masters()) == place else pytest.mark.weekly,
     )
+    for place, master in enumerate(masters())
+    for turn, some in enumerate(FEW)
 ]
 
 
@@ -149,7 +157,7 @@ def hostile(master: Master, some: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("some", FEW)
+@pytest.mark.parametrize(("master", "some"), IN_TURN, indirect=["master"])
 def test_a_hostile_answer_costs_its_own_question(
     master: Master, impatient: Box, submit: Submit, some: list[str]
 ) -> None:
@@ -160,7 +168,7 @@ def test_a_hostile_answer_costs_its_own_question(
 
 @pytest.mark.slow
 @pytest.mark.skipif(not can_box(), reason="the boxes above are none, either")
-@pytest.mark.parametrize("some", FEW)
+@pytest.mark.parametrize("some", FEW, ids=", ".join)
 @pytest.mark.parametrize(
     "master", masters()[:1], indirect=True, ids=lambda each: each.name
 )

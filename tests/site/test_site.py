@@ -1,9 +1,11 @@
 """The site builds with warnings as errors, and every page is there."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,7 @@ from coursework.release import wheel_name
 ROOT = Path(__file__).parents[2]
 Build = Callable[[Path, Path], subprocess.CompletedProcess[str]]
 DESCRIPTION = re.compile('<meta name="description" content="([^"]+)"')
+ODD = "a [b] c*?#%41 ü数"
 PAGES = re.compile(r"(\d+) pages of \S+ built")
 
 
@@ -37,6 +40,46 @@ def test_every_page_of_the_toc_is_built(site: Path) -> None:
     result = check_pages(ROOT / "_toc.yml", site)
     assert result.returncode == 0
     assert int(PAGES.search(result.stdout)[1]) >= 7
+
+
+BOOK = [
+    "_config.yml", "_toc.yml", ".venv/done", "chapters/1/a.md", "code/a/b.py",
+    "code/a/__pycache__/b.pyc", "_build/html/index.html",
+    "_build/html/chapters/1/a.html", "_build/book.done",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("changed", [None, *BOOK])
+def test_a_site_made_before_its_sources_changed_is_made_anew(
+    is_made: Callable[[Path], bool], tmp_path: Path, changed: str | None
+) -> None:
+    for when, name in enumerate(BOOK):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (when, when))
+    for folder in filter(Path.is_dir, tmp_path.rglob("*")):
+        os.utime(folder, (0, 0))
+    assert is_made(tmp_path)
+    if changed:
+        os.utime(tmp_path / changed)
+    still = changed is None or changed.endswith((".pyc", ".done"))
+    assert is_made(tmp_path) == still
+    (tmp_path / "_build/book.done").unlink()
+    assert not is_made(tmp_path)
+
+
+def test_a_site_made_before_a_page_was_removed_is_made_anew(
+    is_made: Callable[[Path], bool], tmp_path: Path
+) -> None:
+    for name in BOOK:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        time.sleep(0.01)
+    assert is_made(tmp_path)
+    (tmp_path / "chapters/1/a.md").unlink()
+    assert not is_made(tmp_path)
 
 
 def test_a_missing_page_is_noticed(site: Path, tmp_path: Path) -> None:
@@ -255,8 +298,8 @@ def test_nothing_points_at_another_project(site: Path) -> None:
     assert not (site / "sitemap.txt").exists()
 
 
-def with_repository(url: str, sources: Path, folder: Path) -> Path:
-    shutil.copytree(sources, folder, ignore=shutil.ignore_patterns("_build"))
+def with_repository(url: str, book: Path, folder: Path) -> Path:
+    shutil.copytree(book, folder)
     config = folder / "_config.yml"
     text = config.read_text("utf-8")
     assert text.count('url: ""') == 1
@@ -274,15 +317,20 @@ def unknown_to_forms(link: str, forms: Path) -> set[str]:
     return set(known) - {"title", *(field["id"] for field in body)}
 
 
-def test_one_setting_opens_the_repository(
-    build: Build, sources: Path, tmp_path: Path
+def test_one_setting_opens_the_repository_and_a_folder_s_name_changes_nothing(
+    build: Build, small: Path, tmp_path: Path
 ) -> None:
+    """A small book: as it is; elsewhere, with the setting."""
     url = "https://github.com/someone/a-course"
-    book = with_repository(f"{url}.git", sources, tmp_path / "book")
-    result = build(book, tmp_path)
-    assert result.returncode == 0, result.stdout + result.stderr
-    page = "chapters/3-sampling/sampling"
-    made = tmp_path / "_build/html"
+    book = with_repository(f"{url}.git", small, tmp_path / ODD)
+    for source, output in ((small, tmp_path), (book, book)):
+        result = build(source, output)
+        assert result.returncode == 0, result.stdout + result.stderr
+    made = book / "_build/html"
+    assert leaks.find(made, masters()) == {}
+    plain = files_of(tmp_path / "_build/html")
+    assert files_of(made) == plain | {Path("sitemap.txt")}
+    page = "chapters/1-identity/identity"
     text = (made / f"{page}.html").read_text("utf-8")
     colab = "https://colab.research.google.com/github/someone/a-course"
     assert f'href="{colab}/blob/main/{page}.ipynb"' in text
@@ -302,40 +350,49 @@ def test_one_setting_opens_the_repository(
     assert "clone" in (made / "chapters/index.html").read_text("utf-8")
 
 
-def test_an_address_that_is_none_stops_the_build(
-    build: Build, sources: Path, tmp_path: Path
+def files_of(site: Path) -> set[Path]:
+    return {path.relative_to(site) for path in site.rglob("*")}
+
+
+@pytest.mark.slow
+@pytest.mark.weekly
+def test_the_folder_s_name_changes_nothing_on_any_page(
+    sources: Path, site: Path, build: Build, tmp_path: Path
 ) -> None:
-    book = with_repository("github.com/me", sources, tmp_path / "book")
+    book = shutil.copytree(sources, tmp_path / ODD)
+    result = build(book, book)
+    assert result.returncode == 0, result.stdout + result.stderr
+    made = book / "_build/html"
+    assert leaks.find(made, masters()) == {}
+    assert files_of(made) == files_of(site)
+
+
+def test_an_address_that_is_none_stops_the_build(
+    build: Build, small: Path, tmp_path: Path
+) -> None:
+    book = with_repository("github.com/me", small, tmp_path / "book")
     result = build(book, tmp_path)
     assert result.returncode != 0
     assert "wanted https://github.com/owner/name" in result.stderr
 
 
-@pytest.mark.parametrize(
-    "mistakes",
-    [
-        {"nowhere": r"$\nowhere$"},
-        pytest.param(
-            {
-                "nolabel": "{ref}`nolabel`",
-                "nobody1900": "{cite:p}`nobody1900`",
-                "nopage.md": "[link](nopage.md)",
-            },
-            marks=pytest.mark.slow,
-        ),
-    ],
-    ids=["formula", "references"],
-)
+MISTAKES = {
+    "nowhere": r"$\nowhere$",
+    "nolabel": "{ref}`nolabel`",
+    "nobody1900": "{cite:p}`nobody1900`",
+    "nopage.md": "[link](nopage.md)",
+}
+
+
 def test_what_is_broken_stops_the_build(
-    mistakes: dict[str, str], build: Build, sources: Path, tmp_path: Path
+    build: Build, small: Path, tmp_path: Path
 ) -> None:
-    """And each mistake is named."""
-    broken = tmp_path / "book"
-    shutil.copytree(sources, broken, ignore=shutil.ignore_patterns("_build"))
+    """And each mistake is named. Without them the small book is built above."""
+    broken = shutil.copytree(small, tmp_path / "book")
     page = broken / "chapters/back/notation.md"
     text = page.read_text(encoding="utf-8")
-    page.write_text("\n\n".join([text, *mistakes.values()]), encoding="utf-8")
+    page.write_text("\n\n".join([text, *MISTAKES.values()]), encoding="utf-8")
     result = build(broken, tmp_path)
     assert result.returncode != 0
     said = result.stdout + result.stderr
-    assert [name for name in mistakes if name in said] == list(mistakes), said
+    assert [name for name in MISTAKES if name in said] == list(MISTAKES), said
