@@ -340,7 +340,7 @@ def test_one_setting_opens_the_repository_and_a_folder_s_name_changes_nothing(
     assert link.startswith(f"{url}/issues/new?template=")
     known = parse_qs(urlsplit(link).query)
     assert known["page"] == [home]
-    assert known["title"] == ["Mistake: Sampling"]
+    assert known["title"] == ["Mistake: The identity"]
     forms = ROOT / ".github/ISSUE_TEMPLATE"
     assert unknown_to_forms(link, forms) == set()
     for right, wrong in (("mistake.yml", "other.yml"), ("&page=", "&where=")):
