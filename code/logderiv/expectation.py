@@ -37,9 +37,10 @@ def expectation(f: Payoff, dist: Family) -> float:
     """E[f(x)] = sum_x p(x) f(x), or the integral of p(x) f(x).
 
     Requires: a family of one dimension; E|f| < infinity; where x is
-    continuous, f finite out to 37 std (700 / rate), and no spike or gap in f
-    narrower than a hundredth of std (of 1 / rate): it may fall between the
-    points that are looked at, and nothing would tell. Jumps are welcome.
+    continuous, f finite out to the last knot (of a Gaussian 37 std, of an
+    Exponential 700 / rate), and no spike or gap in f narrower than a hundredth
+    of std (of 1 / rate): it may fall between the points that are looked at,
+    and nothing would tell. Jumps are welcome.
 
     Args:
         f: maps samples (n, ...) to payoffs (n,).
@@ -143,7 +144,8 @@ def _check_error(error: float, scale: float) -> None:
     if not error <= 10 * TOLERANCE * scale:
         raise ValueError(
             f"the integral is known only to {error:.1e} where "
-            f"{10 * TOLERANCE * scale:.1e} was wanted: does E|f| exist?"
+            f"{10 * TOLERANCE * scale:.1e} was wanted: does E|f| exist, and do "
+            "the knots reach far enough?"
         )
 
 

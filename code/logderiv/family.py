@@ -41,10 +41,11 @@ class WeightedPair(NamedTuple):
 class Family(ABC):
     """A distribution p(x; theta) with a column of score for each parameter.
 
-    A subclass is a frozen dataclass whose fields are the parameters. It must
-    say how noise becomes samples, `log_prob`, `score`, `fisher`, and either
-    its `outcomes` or, where x is continuous, its `knots` and its `path`. For
-    measure-valued gradients it also gives `weak_derivatives`.
+    A subclass is a frozen dataclass. Its fields are the parameters, and what
+    `parameters` does not name is a constant. It must say how noise becomes
+    samples, `log_prob`, `score`, `fisher`, and either its `outcomes` or, where
+    x is continuous, its `knots` and its `path`. For measure-valued gradients
+    it also gives `weak_derivatives`.
     """
 
     @property
@@ -66,7 +67,9 @@ class Family(ABC):
 
     @abstractmethod
     def noise(self, n: int, rng: np.random.Generator) -> Floats:
-        """n draws of what is random, whatever theta is: shape (n, ...)."""
+        """n draws of what is random, whatever theta is, (n, ...), row by row:
+        n draws, then m more, are those of n + m.
+        """
 
     @abstractmethod
     def transform(self, noise: Floats) -> Samples:
@@ -77,11 +80,11 @@ class Family(ABC):
 
     @abstractmethod
     def log_prob(self, x: ArrayLike) -> Floats:
-        """log p(x), shape (n,); -inf outside the support."""
+        """log p(x), shape (n,); -inf outside the support, infinite x too."""
 
     @abstractmethod
     def score(self, x: ArrayLike) -> Floats:
-        """grad log p(x), shape (n, p)."""
+        """grad log p(x), shape (n, p); ValueError where x cannot come up."""
 
     @abstractmethod
     def fisher(self) -> Floats:
@@ -96,17 +99,21 @@ class Family(ABC):
         return None
 
     def knots(self, panels: int) -> Floats:
-        """Points that cut the real line into panels, dense where p is large.
+        """Points that cut the support into panels, dense where p is large.
 
         Args:
-            panels: how many to cut the middle into.
+            panels: how many to cut that part into which holds all but 1e-13
+                of the mass; panels of the tails come extra.
         Returns:
-            (k,), ascending, from where to where p is more than rounding.
+            (k,), ascending, from the edge of the support, or from where p
+            underflows (about e^-700), to where it does: payoffs may grow.
         """
         raise TypeError(f"{self!r} has no knots to integrate between")
 
     def path(self, x: ArrayLike, slope: Floats) -> Floats:
-        """slope * dx/dtheta along x = transform(noise), shape (n, p)."""
+        """slope * dx/dtheta along x = transform(noise), shape (n, p), for
+        slopes of the shape of x.
+        """
         raise TypeError(
             "pathwise needs samples that move smoothly with theta; "
             f"{self!r} is discrete, or gives no path"
@@ -180,7 +187,7 @@ def checked_family(dist: object) -> Family:
     """dist, if it is a family."""
     if not isinstance(dist, Family):
         raise TypeError(
-            f"dist must be a family of logderiv.identity, got {dist!r}"
+            f"dist must be a family (logderiv.family), got {dist!r}"
         )
     return dist
 

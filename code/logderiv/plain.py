@@ -25,13 +25,15 @@ def score_function(
     return (payoff - baseline_of(baseline, payoff, score)) * score
 
 
-def baseline_of(name: Baseline, payoff: Samples, score: Floats) -> Floats:
-    """b, by its name: nothing that has seen the sample it is taken from."""
+def baseline_of(
+    name: Baseline, payoff: Samples, score: Floats
+) -> Floats | float:
+    """b, from its name, or the constant itself."""
     if name == "leave-one-out":
         return mean_of_others(payoff)
     if name == "optimal":
         return best_of_other_half(payoff, score)
-    return np.array(name or 0.0, dtype=float)
+    return float(name or 0.0)
 
 
 def mean_of_others(values: Samples, mask: Samples | bool = True) -> Floats:
@@ -44,10 +46,10 @@ def mean_of_others(values: Samples, mask: Samples | bool = True) -> Floats:
 
 def best_of_other_half(payoff: Samples, score: Floats) -> Floats:
     """b_i = the best constant for the half of the samples without i, (n, p)."""
-    one, two = np.array_split(np.arange(len(score)), [len(score) // 2])
+    half = len(score) // 2
     b = np.empty_like(score)
-    b[one] = best_constant(payoff[two], score[two])
-    b[two] = best_constant(payoff[one], score[one])
+    b[:half] = best_constant(payoff[half:], score[half:])
+    b[half:] = best_constant(payoff[:half], score[:half])
     return b
 
 
@@ -68,13 +70,12 @@ def measure_valued(
     f: Function, dist: Family, n: int, rng: Generator, coupled: bool = True
 ) -> Floats:
     """constant * (f(plus) - f(minus)), a column for each weak derivative."""
-    terms = np.empty((n, len(dist.parameters)))
-    for j, (constant, sides) in enumerate(dist.weak_derivatives()):
-        plus, minus = sides(n, rng)
-        if not coupled:
-            minus = sides(n, rng)[1]
-        terms[:, j] = constant * f(plus) - constant * f(minus)
-    return terms
+    pairs = dist.weak_derivatives()
+    high, low = np.empty((2, n, len(pairs)))
+    for j, pair in enumerate(pairs):
+        plus, minus = pair.draw(n, rng, coupled)
+        high[:, j], low[:, j] = f(plus), f(minus)
+    return np.array([pair.constant for pair in pairs]) * (high - low)
 
 
 def finite_difference(
@@ -86,11 +87,10 @@ def finite_difference(
     common_random_numbers: bool = True,
 ) -> Floats:
     """(f(x at theta_j + step) - f(x at theta_j - step)) / (2 step)."""
-    terms = np.empty((n, len(dist.parameters)))
-    for j in range(terms.shape[1]):
-        above, below = dist.moved(j, step), dist.moved(j, -step)
+    high, low = np.empty((2, n, len(dist.parameters)))
+    for j in range(len(dist.parameters)):
         noise = dist.noise(n, rng)
-        other = noise if common_random_numbers else dist.noise(n, rng)
-        high, low = f(above.transform(noise)), f(below.transform(other))
-        terms[:, j] = high / (2 * step) - low / (2 * step)
-    return terms
+        fresh = noise if common_random_numbers else dist.noise(n, rng)
+        high[:, j] = f(dist.moved(j, step).transform(noise))
+        low[:, j] = f(dist.moved(j, -step).transform(fresh))
+    return (high - low) / (2 * step)

@@ -340,7 +340,9 @@ def pathwise(
         slope = checks.array(
             "derivative(x)", derivative(x.copy()), x.shape, booleans=True
         )
-        terms = dist.path(x, slope)
+        terms = checks.array(
+            "dist.path", dist.path(x, slope), (m, len(dist.parameters))
+        )
         if not moments.count:
             _check_slope(f, x[:8], slope[:8])
         moments.add(terms)

@@ -35,7 +35,7 @@ def geometric() -> type[Family]:
     (text,) = re.findall(
         r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL
     )
-    namespace: dict[str, object] = {}
+    namespace: dict[str, object] = {"__name__": "geometric"}
     exec(compile(text, str(GUIDE), "exec"), namespace)
     return namespace["Geometric"]
 
@@ -156,3 +156,14 @@ def test_outcomes_are_listed_where_they_can_be(
 ) -> None:
     outcomes = dist.outcomes()
     assert (0 if outcomes is None else len(outcomes)) == listed
+
+
+def test_a_path_of_another_shape_is_refused() -> None:
+    class Flat(Exponential):
+        def path(self, x: Array, slope: Array) -> Array:
+            return super().path(x, slope)[:, 0]
+
+    with pytest.raises(
+        ValueError, match=r"dist.path must have shape \(10, 1\)"
+    ):
+        pathwise(lambda x: x, Flat(1.0), 10, rng(), np.ones_like)

@@ -657,7 +657,7 @@ NEED_A_FAMILY: list[Callable[[object], object]] = [
 def test_other_distributions_are_refused(
     refuses: Callable[[object], object], dist: object
 ) -> None:
-    said = "must be a family of logderiv.identity, got " + repr(dist)
+    said = "must be a family (logderiv.family), got " + repr(dist)
     with pytest.raises(TypeError, match=re.escape(said)):
         refuses(dist)
 

@@ -28,6 +28,7 @@ def updates(
 ) -> Iterator[Rollouts]:
     """theta <- step(theta, grad J), an update for each generator in rngs.
 
+    Requires: an optimizer that maximises; else it walks downhill.
     Yields the episodes of each update, after its step.
     """
     for rng in rngs:
@@ -41,7 +42,8 @@ def updates(
 def objective(policy: nn.Module, batch: Rollouts, weights: Weights) -> Tensor:
     """1/n sum_i sum_t log policy(a_it | s_it) * weight_it, for n episodes.
 
-    The surrogate of chapter 3: its gradient is grad J, its value is nothing.
+    The surrogate of chapter 3, which divides by n: its gradient is grad J, its
+    value is nothing.
     """
     log_policy = log_probs(policy, batch)
     weight = torch.from_numpy(weights(batch.rewards, batch.mask))
