@@ -597,7 +597,7 @@ class KnownCoin(RareCoin):
 
 def test_a_ring_is_no_proof_where_something_rare_was_not_seen() -> None:
     found = score_check(RareCoin(), rng(), n=10_000)
-    assert found.standard_error == 0
+    assert found.standard_error < 1e-15
     assert not found.passed
     assert score_check(KnownCoin(), rng(), n=10_000).passed
 

@@ -5,6 +5,7 @@ passes; each change is refused by train, evaluate and policy_gradient, with
 the environment's name, whether single ones take turns or many step together.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -277,8 +278,20 @@ def test_policies_that_do_not_fit_are_refused(label: str) -> None:
         evaluate(make(), 2)
 
 
+def adam_counts_on_the_default_device() -> bool:
+    """As in older releases: there, nothing can be learned on "meta"."""
+    weight = torch.zeros(1, device="cpu", requires_grad=True)
+    weight.grad = torch.ones(1, device="cpu")
+    adam = torch.optim.Adam([weight])
+    with torch.device("meta"), contextlib.suppress(RuntimeError):
+        adam.step()
+    return adam.state[weight]["step"].device.type == "meta"
+
+
 def test_torch_s_default_device_does_not_matter() -> None:
     """As where there is a graphics card, and torch was told to use it."""
+    if adam_counts_on_the_default_device():
+        pytest.skip("this torch counts Adam's steps on the default device")
     before = train(0, updates=2, episodes=4)
     torch.set_default_device("meta")
     try:
