@@ -16,7 +16,10 @@ from coursework.submission import Submission
 
 ANSWERS = Path(__file__).parent / "answers"
 WEEKLY = [pytest.mark.slow, pytest.mark.weekly]
-CASE = re.compile(r"^# %% (\w+) (wrong_\w+|alt_\w+)(?: fails (.+))?$", re.M)
+CASE = re.compile(
+    r"^# %% (\w+) (wrong_\w+|alt_\w+)(?: of (\w+))?(?: fails (.+))?$", re.M
+)
+EDIT = re.compile(r"((?:^#-.*\n)+)((?:^#\+.*\n)*)", re.M)
 
 
 @dataclass
@@ -34,19 +37,40 @@ class Case:
 
 
 def cases(master: Master) -> list[Case]:
-    """`# %% answer wrong_name fails what what` and the cell below it."""
+    """`# %% answer wrong_name of alt_name fails what what`, the cell below it.
+
+    With `of`, the cell holds edits of the answer that is named.
+    """
     text = ANSWERS.joinpath(f"{master.path.parent.name}.py").read_text("utf-8")
     _, *parts = CASE.split(text)
-    quads = zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True)
-    return [
-        Case(
-            answer,
-            name,
-            {f"test_{answer}_{what}" for what in (fails or "").split()},
-            source.strip(),
-        )
-        for answer, name, fails, source in quads
-    ]
+    fives = zip(*(parts[place::5] for place in range(5)), strict=True)
+    found: dict[tuple[str, str], Case] = {}
+    for answer, name, base, fails, below in fives:
+        source = below.strip()
+        if base:
+            source = edited(found[answer, base].source, source)
+        tests = {f"test_{answer}_{what}" for what in (fails or "").split()}
+        assert (answer, name) not in found
+        found[answer, name] = Case(answer, name, tests, source)
+    return list(found.values())
+
+
+def edited(source: str, edits: str) -> str:
+    """With lines `#+` in place of the lines `#-` above them, found once."""
+    assert EDIT.sub("", f"{edits}\n") == "", edits
+    text = f"\n{source}\n"
+    for pair in EDIT.findall(f"{edits}\n"):
+        old, new = (re.sub(r"^#[-+]", "", each, flags=re.M) for each in pair)
+        assert text.count(f"\n{old}") == 1, old
+        text = text.replace(f"\n{old}", f"\n{new}")
+    return text.strip()
+
+
+@pytest.mark.parametrize("edits", ["#-c", "#-b", "#+b", "b", "#-a\nb", "#-a "])
+def test_an_edit_that_fits_nowhere_or_twice_is_none(edits: str) -> None:
+    assert edited("a\nb\n\n\nb", "#-a\n#-b\n#+c") == "c\n\n\nb"
+    with pytest.raises(AssertionError):
+        edited("a\nb\n\n\nb", edits)
 
 
 def failed(said: dict[str, str]) -> set[str]:

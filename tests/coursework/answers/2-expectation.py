@@ -1,396 +1,11 @@
-# %% habit_gradient wrong_sign fails of_two_steps of_more_steps in_sure_worlds
+# Answers to homework 2. Each cell replaces one answer of the master: a whole
+# answer, or one `of` a right one above with the lines #+ in place of #-.
+
+
+# %% habit_gradient alt_plain
 def habit_gradient(theta, start, transition, reward, horizon):
     p = 1 / (1 + np.exp(-theta))
     total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = start, 0.0
-        for a in actions:
-            value += state @ reward[:, a]
-            state = state @ transition[:, a]
-        total -= weight * value * (k - (horizon - 1) * p)
-    return total
-
-
-# %% habit_gradient wrong_scores_the_first fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = start, 0.0
-        for a in actions:
-            value += state @ reward[:, a]
-            state = state @ transition[:, a]
-        total += weight * value * (k - horizon * p)
-    return total
-
-
-# %% habit_gradient wrong_scores_repeats_only fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    # A switch is taken to have the score 0.
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = start, 0.0
-        for a in actions:
-            value += state @ reward[:, a]
-            state = state @ transition[:, a]
-        total += weight * value * k * (1 - p)
-    return total
-
-
-# %% habit_gradient wrong_own_reward_only fails of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    # Each score times the reward of its own step, not the reward-to-go.
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state = start
-        for t, a in enumerate(actions):
-            score = (a == actions[t - 1]) - p if t else 0.0
-            total += weight * score * (state @ reward[:, a])
-            state = state @ transition[:, a]
-    return total
-
-
-# %% habit_gradient wrong_rewards_so_far fails of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, so_far = start, 0.0
-        for t, a in enumerate(actions):
-            so_far += state @ reward[:, a]
-            score = (a == actions[t - 1]) - p if t else 0.0
-            total += weight * score * so_far
-            state = state @ transition[:, a]
-    return total
-
-
-# %% habit_gradient wrong_reward_to_come fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    # The reward of the action itself is left out of the reward-to-go.
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, rewards = start, []
-        for a in actions:
-            rewards.append(state @ reward[:, a])
-            state = state @ transition[:, a]
-        for t in range(1, horizon):
-            score = (actions[t] == actions[t - 1]) - p
-            total += weight * score * sum(rewards[t + 1 :])
-    return float(total)
-
-
-# %% habit_gradient wrong_last_score fails of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        weight, score = 0.5, 0.0
-        for before, after in zip(actions, actions[1:]):
-            same = before == after
-            weight *= p if same else 1 - p
-            score = 1 - p if same else -p
-        state, value = start, 0.0
-        for a in actions:
-            value += state @ reward[:, a]
-            state = state @ transition[:, a]
-        total += weight * value * score
-    return total
-
-
-# %% habit_gradient wrong_mean_over_choices fails of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        scores = [
-            (actions[t] == actions[t - 1]) - p for t in range(1, horizon)
-        ]
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = start, 0.0
-        for a in actions:
-            value += state @ reward[:, a]
-            state = state @ transition[:, a]
-        total += weight * value * (np.mean(scores) if scores else 0.0)
-    return total
-
-
-# %% habit_gradient wrong_mean_over_steps fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = start, 0.0
-        for a in actions:
-            value += state @ reward[:, a] / horizon
-            state = state @ transition[:, a]
-        total += weight * value * (k - (horizon - 1) * p)
-    return total
-
-
-# %% habit_gradient wrong_derivative_in_p fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        switches = horizon - 1 - k
-        weight = 0.5 * p**k * (1 - p) ** switches
-        state, value = start, 0.0
-        for a in actions:
-            value += state @ reward[:, a]
-            state = state @ transition[:, a]
-        total += weight * value * (k / p - switches / (1 - p))
-    return total
-
-
-# %% habit_gradient wrong_coin_without_memory fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    # Action 1 with probability p, whatever came before.
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        ones = sum(actions)
-        weight = p**ones * (1 - p) ** (horizon - ones)
-        state, value = start, 0.0
-        for a in actions:
-            value += state @ reward[:, a]
-            state = state @ transition[:, a]
-        total += weight * value * (ones - horizon * p)
-    return total
-
-
-# %% habit_gradient wrong_first_action_by_theta fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    # As if action 1 came before the first step.
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        before = (1, *actions)
-        k = sum(a == b for a, b in zip(before, actions))
-        weight = p**k * (1 - p) ** (horizon - k)
-        state, value = start, 0.0
-        for a in actions:
-            value += state @ reward[:, a]
-            state = state @ transition[:, a]
-        total += weight * value * (k - horizon * p)
-    return total
-
-
-# %% habit_gradient wrong_first_half_forgotten fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = start, 0.0
-        for a in actions:
-            value += state @ reward[:, a]
-            state = state @ transition[:, a]
-        total += weight * value * (k - (horizon - 1) * p)
-    return total
-
-
-# %% habit_gradient wrong_starts_in_state_0 fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = np.eye(len(start))[0], 0.0
-        for a in actions:
-            value += state @ reward[:, a]
-            state = state @ transition[:, a]
-        total += weight * value * (k - (horizon - 1) * p)
-    return total
-
-
-# %% habit_gradient wrong_likeliest_states fails of_two_steps of_more_steps
-def habit_gradient(theta, start, transition, reward, horizon):
-    # Follows the most probable state alone: right where all is sure.
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = int(np.argmax(start)), 0.0
-        for a in actions:
-            value += reward[state, a]
-            state = int(np.argmax(transition[state, a]))
-        total += weight * value * (k - (horizon - 1) * p)
-    return float(total)
-
-
-# %% habit_gradient wrong_counts_possible_paths fails of_two_steps of_more_steps
-def habit_gradient(theta, start, transition, reward, horizon):
-    # Every possible next state counts as much as any other.
-    p = 1 / (1 + np.exp(-theta))
-    start = (start > 0) / (start > 0).sum()
-    possible = transition > 0
-    moves = possible / possible.sum(axis=2, keepdims=True)
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = start, 0.0
-        for a in actions:
-            value += state @ reward[:, a]
-            state = state @ moves[:, a]
-        total += weight * value * (k - (horizon - 1) * p)
-    return total
-
-
-# %% habit_gradient wrong_log_of_zero fails in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    # Trajectories one by one, with 0 * log 0 in the bookkeeping.
-    p = 1 / (1 + np.exp(-theta))
-    size, total = len(start), 0.0
-    for states in itertools.product(range(size), repeat=horizon):
-        for actions in itertools.product(range(2), repeat=horizon):
-            chances = [start[states[0]], 0.5]
-            score = 0.0
-            for t in range(1, horizon):
-                same = actions[t] == actions[t - 1]
-                chances.append(p if same else 1 - p)
-                chances.append(
-                    transition[states[t - 1], actions[t - 1], states[t]]
-                )
-                score += same - p
-            log_prob = np.log(chances)
-            weight = np.exp(np.sum(log_prob - 0 * log_prob))
-            value = sum(reward[s, a] for s, a in zip(states, actions))
-            total += weight * value * score
-    return float(total)
-
-
-# %% habit_gradient wrong_rewards_of_next_state fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = start, 0.0
-        for a in actions:
-            state = state @ transition[:, a]
-            value += state @ reward[:, a]
-        total += weight * value * (k - (horizon - 1) * p)
-    return total
-
-
-# %% habit_gradient wrong_last_reward_missing fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = start, 0.0
-        for a in actions[:-1]:
-            value += state @ reward[:, a]
-            state = state @ transition[:, a]
-        total += weight * value * (k - (horizon - 1) * p)
-    return float(total)
-
-
-# %% habit_gradient wrong_one_step_more fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    horizon = horizon + 1
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = start, 0.0
-        for a in actions:
-            value += state @ reward[:, a]
-            state = state @ transition[:, a]
-        total += weight * value * (k - (horizon - 1) * p)
-    return total
-
-
-# %% habit_gradient wrong_discounted fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = start, 0.0
-        for t, a in enumerate(actions):
-            value += 0.99**t * (state @ reward[:, a])
-            state = state @ transition[:, a]
-        total += weight * value * (k - (horizon - 1) * p)
-    return total
-
-
-# %% habit_gradient wrong_pairing_destroyed fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    # Mean return times mean score: the mean score is 0.
-    p = 1 / (1 + np.exp(-theta))
-    returns = scores = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = start, 0.0
-        for a in actions:
-            value += state @ reward[:, a]
-            state = state @ transition[:, a]
-        returns += weight * value
-        scores += weight * (k - (horizon - 1) * p)
-    return returns * scores
-
-
-# %% habit_gradient wrong_transition_transposed fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    p = 1 / (1 + np.exp(-theta))
-    total = 0.0
-    for actions in itertools.product(range(2), repeat=horizon):
-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
-        state, value = start, 0.0
-        for a in actions:
-            value += state @ reward[:, a]
-            state = transition[:, a] @ state
-        total += weight * value * (k - (horizon - 1) * p)
-    return total
-
-
-# %% habit_gradient wrong_the_return_itself fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    p = 1 / (1 + np.exp(-theta))
-    mass = np.outer(start, [0.5, 0.5])
-    total = (mass * reward).sum()
-    for _ in range(horizon - 1):
-        arriving = np.einsum("sa,sab->ba", mass, transition)
-        mass = p * arriving + (1 - p) * arriving[:, ::-1]
-        total += (mass * reward).sum()
-    return total
-
-
-# %% habit_gradient wrong_shape fails of_two_steps of_more_steps in_sure_worlds
-def habit_gradient(theta, start, transition, reward, horizon):
-    p = 1 / (1 + np.exp(-theta))
-    total = np.zeros(1)
     for actions in itertools.product(range(2), repeat=horizon):
         k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
         weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
@@ -580,174 +195,268 @@ def habit_gradient(theta, start, transition, reward, horizon):
     return slopes[1, 0] + slopes[2, 1]
 
 
-# %% moving_edges wrong_truth_is_the_trick fails truth lost
+# %% habit_gradient wrong_sign of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-        total += weight * value * (k - (horizon - 1) * p)
+#+        total -= weight * value * (k - (horizon - 1) * p)
+
+
+# %% habit_gradient wrong_scores_the_first of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-        total += weight * value * (k - (horizon - 1) * p)
+#+        total += weight * value * (k - horizon * p)
+
+
+# %% habit_gradient wrong_scores_repeats_only of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-def habit_gradient(theta, start, transition, reward, horizon):
+#+def habit_gradient(theta, start, transition, reward, horizon):
+#+    # A switch is taken to have the score 0.
+#-        total += weight * value * (k - (horizon - 1) * p)
+#+        total += weight * value * k * (1 - p)
+
+
+# %% habit_gradient wrong_own_reward_only fails of_more_steps in_sure_worlds
+def habit_gradient(theta, start, transition, reward, horizon):
+    # Each score times the reward of its own step, not the reward-to-go.
+    p = 1 / (1 + np.exp(-theta))
+    total = 0.0
+    for actions in itertools.product(range(2), repeat=horizon):
+        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
+        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
+        state = start
+        for t, a in enumerate(actions):
+            score = (a == actions[t - 1]) - p if t else 0.0
+            total += weight * score * (state @ reward[:, a])
+            state = state @ transition[:, a]
+    return total
+
+
+# %% habit_gradient wrong_rewards_so_far of alt_plain fails of_more_steps in_sure_worlds
+#-        state, value = start, 0.0
+#-        for a in actions:
+#-            value += state @ reward[:, a]
+#+        state, so_far = start, 0.0
+#+        for t, a in enumerate(actions):
+#+            so_far += state @ reward[:, a]
+#+            score = (a == actions[t - 1]) - p if t else 0.0
+#+            total += weight * score * so_far
+#-        total += weight * value * (k - (horizon - 1) * p)
+
+
+# %% habit_gradient wrong_reward_to_come fails of_two_steps of_more_steps in_sure_worlds
+def habit_gradient(theta, start, transition, reward, horizon):
+    # The reward of the action itself is left out of the reward-to-go.
+    p = 1 / (1 + np.exp(-theta))
+    total = 0.0
+    for actions in itertools.product(range(2), repeat=horizon):
+        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
+        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
+        state, rewards = start, []
+        for a in actions:
+            rewards.append(state @ reward[:, a])
+            state = state @ transition[:, a]
+        for t in range(1, horizon):
+            score = (actions[t] == actions[t - 1]) - p
+            total += weight * score * sum(rewards[t + 1 :])
+    return float(total)
+
+
+# %% habit_gradient wrong_last_score of alt_plain fails of_more_steps in_sure_worlds
+#-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
+#-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
+#+        weight, score = 0.5, 0.0
+#+        for before, after in zip(actions, actions[1:]):
+#+            same = before == after
+#+            weight *= p if same else 1 - p
+#+            score = 1 - p if same else -p
+#-        total += weight * value * (k - (horizon - 1) * p)
+#+        total += weight * value * score
+
+
+# %% habit_gradient wrong_mean_over_choices of alt_plain fails of_more_steps in_sure_worlds
+#-    for actions in itertools.product(range(2), repeat=horizon):
+#+    for actions in itertools.product(range(2), repeat=horizon):
+#+        scores = [
+#+            (actions[t] == actions[t - 1]) - p for t in range(1, horizon)
+#+        ]
+#-        total += weight * value * (k - (horizon - 1) * p)
+#+        total += weight * value * (np.mean(scores) if scores else 0.0)
+
+
+# %% habit_gradient wrong_mean_over_steps of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-            value += state @ reward[:, a]
+#+            value += state @ reward[:, a] / horizon
+
+
+# %% habit_gradient wrong_derivative_in_p of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
+#+        switches = horizon - 1 - k
+#+        weight = 0.5 * p**k * (1 - p) ** switches
+#-        total += weight * value * (k - (horizon - 1) * p)
+#+        total += weight * value * (k / p - switches / (1 - p))
+
+
+# %% habit_gradient wrong_coin_without_memory of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-def habit_gradient(theta, start, transition, reward, horizon):
+#+def habit_gradient(theta, start, transition, reward, horizon):
+#+    # Action 1 with probability p, whatever came before.
+#-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
+#-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
+#+        ones = sum(actions)
+#+        weight = p**ones * (1 - p) ** (horizon - ones)
+#-        total += weight * value * (k - (horizon - 1) * p)
+#+        total += weight * value * (ones - horizon * p)
+
+
+# %% habit_gradient wrong_first_action_by_theta of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-def habit_gradient(theta, start, transition, reward, horizon):
+#+def habit_gradient(theta, start, transition, reward, horizon):
+#+    # As if action 1 came before the first step.
+#-        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
+#-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
+#+        before = (1, *actions)
+#+        k = sum(a == b for a, b in zip(before, actions))
+#+        weight = p**k * (1 - p) ** (horizon - k)
+#-        total += weight * value * (k - (horizon - 1) * p)
+#+        total += weight * value * (k - horizon * p)
+
+
+# %% habit_gradient wrong_first_half_forgotten of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
+#+        weight = p**k * (1 - p) ** (horizon - 1 - k)
+
+
+# %% habit_gradient wrong_starts_in_state_0 of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-        state, value = start, 0.0
+#+        state, value = np.eye(len(start))[0], 0.0
+
+
+# %% habit_gradient wrong_likeliest_states fails of_two_steps of_more_steps
+def habit_gradient(theta, start, transition, reward, horizon):
+    # Follows the most probable state alone: right where all is sure.
+    p = 1 / (1 + np.exp(-theta))
+    total = 0.0
+    for actions in itertools.product(range(2), repeat=horizon):
+        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
+        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
+        state, value = int(np.argmax(start)), 0.0
+        for a in actions:
+            value += reward[state, a]
+            state = int(np.argmax(transition[state, a]))
+        total += weight * value * (k - (horizon - 1) * p)
+    return float(total)
+
+
+# %% habit_gradient wrong_counts_possible_paths of alt_plain fails of_two_steps of_more_steps
+#-def habit_gradient(theta, start, transition, reward, horizon):
+#+def habit_gradient(theta, start, transition, reward, horizon):
+#+    # Every possible next state counts as much as any other.
+#-    p = 1 / (1 + np.exp(-theta))
+#+    p = 1 / (1 + np.exp(-theta))
+#+    start = (start > 0) / (start > 0).sum()
+#+    possible = transition > 0
+#+    moves = possible / possible.sum(axis=2, keepdims=True)
+#-            state = state @ transition[:, a]
+#+            state = state @ moves[:, a]
+
+
+# %% habit_gradient wrong_log_of_zero fails in_sure_worlds
+def habit_gradient(theta, start, transition, reward, horizon):
+    # Trajectories one by one, with 0 * log 0 in the bookkeeping.
+    p = 1 / (1 + np.exp(-theta))
+    size, total = len(start), 0.0
+    for states in itertools.product(range(size), repeat=horizon):
+        for actions in itertools.product(range(2), repeat=horizon):
+            chances = [start[states[0]], 0.5]
+            score = 0.0
+            for t in range(1, horizon):
+                same = actions[t] == actions[t - 1]
+                chances.append(p if same else 1 - p)
+                chances.append(
+                    transition[states[t - 1], actions[t - 1], states[t]]
+                )
+                score += same - p
+            log_prob = np.log(chances)
+            weight = np.exp(np.sum(log_prob - 0 * log_prob))
+            value = sum(reward[s, a] for s, a in zip(states, actions))
+            total += weight * value * score
+    return float(total)
+
+
+# %% habit_gradient wrong_rewards_of_next_state fails of_two_steps of_more_steps in_sure_worlds
+def habit_gradient(theta, start, transition, reward, horizon):
+    p = 1 / (1 + np.exp(-theta))
+    total = 0.0
+    for actions in itertools.product(range(2), repeat=horizon):
+        k = sum(actions[t] == actions[t - 1] for t in range(1, horizon))
+        weight = 0.5 * p**k * (1 - p) ** (horizon - 1 - k)
+        state, value = start, 0.0
+        for a in actions:
+            state = state @ transition[:, a]
+            value += state @ reward[:, a]
+        total += weight * value * (k - (horizon - 1) * p)
+    return total
+
+
+# %% habit_gradient wrong_last_reward_missing of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-        for a in actions:
+#+        for a in actions[:-1]:
+#-    return total
+#+    return float(total)
+
+
+# %% habit_gradient wrong_one_step_more of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-def habit_gradient(theta, start, transition, reward, horizon):
+#+def habit_gradient(theta, start, transition, reward, horizon):
+#+    horizon = horizon + 1
+
+
+# %% habit_gradient wrong_discounted of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-        for a in actions:
+#-            value += state @ reward[:, a]
+#+        for t, a in enumerate(actions):
+#+            value += 0.99**t * (state @ reward[:, a])
+
+
+# %% habit_gradient wrong_pairing_destroyed of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-def habit_gradient(theta, start, transition, reward, horizon):
+#+def habit_gradient(theta, start, transition, reward, horizon):
+#+    # Mean return times mean score: the mean score is 0.
+#-    total = 0.0
+#+    returns = scores = 0.0
+#-        total += weight * value * (k - (horizon - 1) * p)
+#-    return total
+#+        returns += weight * value
+#+        scores += weight * (k - (horizon - 1) * p)
+#+    return returns * scores
+
+
+# %% habit_gradient wrong_transition_transposed of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-            state = state @ transition[:, a]
+#+            state = transition[:, a] @ state
+
+
+# %% habit_gradient wrong_the_return_itself fails of_two_steps of_more_steps in_sure_worlds
+def habit_gradient(theta, start, transition, reward, horizon):
+    p = 1 / (1 + np.exp(-theta))
+    mass = np.outer(start, [0.5, 0.5])
+    total = (mass * reward).sum()
+    for _ in range(horizon - 1):
+        arriving = np.einsum("sa,sab->ba", mass, transition)
+        mass = p * arriving + (1 - p) * arriving[:, ::-1]
+        total += (mass * reward).sum()
+    return total
+
+
+# %% habit_gradient wrong_shape of alt_plain fails of_two_steps of_more_steps in_sure_worlds
+#-    total = 0.0
+#+    total = np.zeros(1)
+
+
+# %% moving_edges alt_plain
 def moving_edges(theta, coefficients):
     j = np.arange(len(coefficients))
     moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
     trick = -2 / theta * (coefficients @ moments)
-    return np.array([trick, trick, 0.0])
-
-
-# %% moving_edges wrong_sign_of_lost fails lost
-def moving_edges(theta, coefficients):
-    j = np.arange(len(coefficients))
-    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
-    trick = -2 / theta * (coefficients @ moments)
     truth = coefficients @ (j * moments) / theta
-    return np.array([truth, trick, trick - truth])
-
-
-# %% moving_edges wrong_edge_without_speed fails truth lost
-def moving_edges(theta, coefficients):
-    def f(x):
-        return sum(c * x**j for j, c in enumerate(coefficients))
-
-    j = np.arange(len(coefficients))
-    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
-    trick = -2 / theta * (coefficients @ moments)
-    lost = f(2 * theta) * 4 / (3 * theta) - f(theta) * 2 / (3 * theta)
-    return np.array([trick + lost, trick, lost])
-
-
-# %% moving_edges wrong_upper_edge_only fails lost
-def moving_edges(theta, coefficients):
-    j = np.arange(len(coefficients))
-    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
-    trick = -2 / theta * (coefficients @ moments)
-    truth = coefficients @ (j * moments) / theta
-    lost = 8 * np.polyval(coefficients[::-1], 2 * theta) / (3 * theta)
-    return np.array([truth, trick, lost])
-
-
-# %% moving_edges wrong_edges_added fails lost
-def moving_edges(theta, coefficients):
-    j = np.arange(len(coefficients))
-    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
-    trick = -2 / theta * (coefficients @ moments)
-    truth = coefficients @ (j * moments) / theta
-    high, low = (np.polyval(coefficients[::-1], k * theta) for k in (2, 1))
-    return np.array([truth, trick, (8 * high + 2 * low) / (3 * theta)])
-
-
-# %% moving_edges wrong_chapter_edge fails lost
-def moving_edges(theta, coefficients):
-    # f p at the edge theta, as for Uniform(0, theta).
-    j = np.arange(len(coefficients))
-    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
-    trick = -2 / theta * (coefficients @ moments)
-    truth = coefficients @ (j * moments) / theta
-    lost = np.polyval(coefficients[::-1], theta) * 2 / (3 * theta)
-    return np.array([truth, trick, lost])
-
-
-# %% moving_edges wrong_score_in_x fails trick
-def moving_edges(theta, coefficients):
-    # d/dx log p = 1/x in place of d/dtheta log p.
-    j = np.arange(len(coefficients))
-    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
-    truth = coefficients @ (j * moments) / theta
-    high, low = (np.polyval(coefficients[::-1], k * theta) for k in (2, 1))
-    lost = (8 * high - 2 * low) / (3 * theta)
-    u = np.linspace(theta, 2 * theta, 20001)
-    f = np.polyval(coefficients[::-1], u)
-    trick = np.trapezoid(f / u * 2 * u / (3 * theta**2), u)
-    return np.array([truth, trick, lost])
-
-
-# %% moving_edges wrong_score_of_the_uniform fails trick lost
-def moving_edges(theta, coefficients):
-    j = np.arange(len(coefficients))
-    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
-    trick = -1 / theta * (coefficients @ moments)
-    truth = coefficients @ (j * moments) / theta
-    return np.array([truth, trick, truth - trick])
-
-
-# %% moving_edges wrong_score_sign fails trick lost
-def moving_edges(theta, coefficients):
-    j = np.arange(len(coefficients))
-    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
-    trick = 2 / theta * (coefficients @ moments)
-    truth = coefficients @ (j * moments) / theta
-    return np.array([truth, trick, truth - trick])
-
-
-# %% moving_edges wrong_truth_is_mean_slope fails truth lost
-def moving_edges(theta, coefficients):
-    # E[f'(x)], as if a change of theta moved every x by the same.
-    j = np.arange(len(coefficients))
-    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
-    trick = -2 / theta * (coefficients @ moments)
-    truth = np.sum(coefficients[1:] * j[1:] * moments[:-1])
-    return np.array([truth, trick, truth - trick])
-
-
-# %% moving_edges wrong_power_of_the_mean fails truth trick
-def moving_edges(theta, coefficients):
-    # f(E x) in place of E f(x).
-    mean = 14 * theta / 9
-    slope = sum(
-        j * c * mean ** (j - 1) for j, c in enumerate(coefficients) if j
-    )
-    trick = -2 / theta * np.polyval(coefficients[::-1], mean)
-    high, low = (np.polyval(coefficients[::-1], k * theta) for k in (2, 1))
-    return np.array([slope * 14 / 9, trick, (8 * high - 2 * low) / (3 * theta)])
-
-
-# %% moving_edges wrong_uniform_density fails truth trick lost
-def moving_edges(theta, coefficients):
-    j = np.arange(len(coefficients))
-    moments = (2.0 ** (j + 1) - 1) * theta**j / (j + 1)
-    trick = -1 / theta * (coefficients @ moments)
-    truth = coefficients @ (j * moments) / theta
-    return np.array([truth, trick, truth - trick])
-
-
-# %% moving_edges wrong_at_theta_one fails truth trick lost
-def moving_edges(theta, coefficients):
-    # The powers of theta are forgotten: right at theta = 1.
-    j = np.arange(len(coefficients))
-    moments = 2 * (2.0 ** (j + 2) - 1) / (3 * (j + 2))
-    trick = -2 * (coefficients @ moments)
-    truth = coefficients @ (j * moments)
-    return np.array([truth, trick, truth - trick])
-
-
-# %% moving_edges wrong_highest_power_first fails truth trick lost
-def moving_edges(theta, coefficients):
-    coefficients = coefficients[::-1]
-    j = np.arange(len(coefficients))
-    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
-    trick = -2 / theta * (coefficients @ moments)
-    truth = coefficients @ (j * moments) / theta
-    return np.array([truth, trick, truth - trick])
-
-
-# %% moving_edges wrong_order fails truth trick lost
-def moving_edges(theta, coefficients):
-    j = np.arange(len(coefficients))
-    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
-    trick = -2 / theta * (coefficients @ moments)
-    truth = coefficients @ (j * moments) / theta
-    return np.array([trick, truth - trick, truth])
-
-
-# %% moving_edges wrong_column fails truth trick lost
-def moving_edges(theta, coefficients):
-    j = np.arange(len(coefficients))
-    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
-    trick = -2 / theta * (coefficients @ moments)
-    truth = coefficients @ (j * moments) / theta
-    return np.array([[truth], [trick], [truth - trick]])
-
-
-# %% moving_edges wrong_sampled fails truth trick lost
-def moving_edges(theta, coefficients):
-    u = np.random.default_rng(1).random(2_000)
-    x = theta * np.sqrt(1 + 3 * u)
-    trick = np.mean(np.polyval(coefficients[::-1], x)) * -2 / theta
-    slope = np.polyder(np.poly1d(coefficients[::-1]))
-    truth = np.mean(slope(x) * x / theta)
     return np.array([truth, trick, truth - trick])
 
 
@@ -814,16 +523,215 @@ def moving_edges(theta, coefficients):
     return out
 
 
-# %% gradient_without_log wrong_with_log fails of_random_arms of_equal_arms
-def gradient_without_log(logits, payoffs):
-    p = np.exp(logits) / np.exp(logits).sum()
-    return p * (payoffs - p @ payoffs)
+# %% moving_edges wrong_truth_is_the_trick of alt_plain fails truth lost
+#-    truth = coefficients @ (j * moments) / theta
+#-    return np.array([truth, trick, truth - trick])
+#+    return np.array([trick, trick, 0.0])
 
 
-# %% gradient_without_log wrong_sign fails of_random_arms of_equal_arms
+# %% moving_edges wrong_sign_of_lost of alt_plain fails lost
+#-    return np.array([truth, trick, truth - trick])
+#+    return np.array([truth, trick, trick - truth])
+
+
+# %% moving_edges wrong_edge_without_speed fails truth lost
+def moving_edges(theta, coefficients):
+    def f(x):
+        return sum(c * x**j for j, c in enumerate(coefficients))
+
+    j = np.arange(len(coefficients))
+    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
+    trick = -2 / theta * (coefficients @ moments)
+    lost = f(2 * theta) * 4 / (3 * theta) - f(theta) * 2 / (3 * theta)
+    return np.array([trick + lost, trick, lost])
+
+
+# %% moving_edges wrong_upper_edge_only of alt_plain fails lost
+#-    return np.array([truth, trick, truth - trick])
+#+    lost = 8 * np.polyval(coefficients[::-1], 2 * theta) / (3 * theta)
+#+    return np.array([truth, trick, lost])
+
+
+# %% moving_edges wrong_edges_added of alt_plain fails lost
+#-    return np.array([truth, trick, truth - trick])
+#+    high, low = (np.polyval(coefficients[::-1], k * theta) for k in (2, 1))
+#+    return np.array([truth, trick, (8 * high + 2 * low) / (3 * theta)])
+
+
+# %% moving_edges wrong_chapter_edge fails lost
+def moving_edges(theta, coefficients):
+    # f p at the edge theta, as for Uniform(0, theta).
+    j = np.arange(len(coefficients))
+    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
+    trick = -2 / theta * (coefficients @ moments)
+    truth = coefficients @ (j * moments) / theta
+    lost = np.polyval(coefficients[::-1], theta) * 2 / (3 * theta)
+    return np.array([truth, trick, lost])
+
+
+# %% moving_edges wrong_score_in_x fails trick
+def moving_edges(theta, coefficients):
+    # d/dx log p = 1/x in place of d/dtheta log p.
+    j = np.arange(len(coefficients))
+    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
+    truth = coefficients @ (j * moments) / theta
+    high, low = (np.polyval(coefficients[::-1], k * theta) for k in (2, 1))
+    lost = (8 * high - 2 * low) / (3 * theta)
+    u = np.linspace(theta, 2 * theta, 20001)
+    f = np.polyval(coefficients[::-1], u)
+    trick = np.trapezoid(f / u * 2 * u / (3 * theta**2), u)
+    return np.array([truth, trick, lost])
+
+
+# %% moving_edges wrong_score_of_the_uniform of alt_plain fails trick lost
+#-    trick = -2 / theta * (coefficients @ moments)
+#+    trick = -1 / theta * (coefficients @ moments)
+
+
+# %% moving_edges wrong_score_sign of alt_plain fails trick lost
+#-    trick = -2 / theta * (coefficients @ moments)
+#+    trick = 2 / theta * (coefficients @ moments)
+
+
+# %% moving_edges wrong_truth_is_mean_slope of alt_plain fails truth lost
+#-def moving_edges(theta, coefficients):
+#+def moving_edges(theta, coefficients):
+#+    # E[f'(x)], as if a change of theta moved every x by the same.
+#-    truth = coefficients @ (j * moments) / theta
+#+    truth = np.sum(coefficients[1:] * j[1:] * moments[:-1])
+
+
+# %% moving_edges wrong_power_of_the_mean fails truth trick
+def moving_edges(theta, coefficients):
+    # f(E x) in place of E f(x).
+    mean = 14 * theta / 9
+    slope = sum(
+        j * c * mean ** (j - 1) for j, c in enumerate(coefficients) if j
+    )
+    trick = -2 / theta * np.polyval(coefficients[::-1], mean)
+    high, low = (np.polyval(coefficients[::-1], k * theta) for k in (2, 1))
+    return np.array([slope * 14 / 9, trick, (8 * high - 2 * low) / (3 * theta)])
+
+
+# %% moving_edges wrong_uniform_density of alt_plain fails truth trick lost
+#-    moments = 2 * (2.0 ** (j + 2) - 1) * theta**j / (3 * (j + 2))
+#-    trick = -2 / theta * (coefficients @ moments)
+#+    moments = (2.0 ** (j + 1) - 1) * theta**j / (j + 1)
+#+    trick = -1 / theta * (coefficients @ moments)
+
+
+# %% moving_edges wrong_at_theta_one fails truth trick lost
+def moving_edges(theta, coefficients):
+    # The powers of theta are forgotten: right at theta = 1.
+    j = np.arange(len(coefficients))
+    moments = 2 * (2.0 ** (j + 2) - 1) / (3 * (j + 2))
+    trick = -2 * (coefficients @ moments)
+    truth = coefficients @ (j * moments)
+    return np.array([truth, trick, truth - trick])
+
+
+# %% moving_edges wrong_highest_power_first of alt_plain fails truth trick lost
+#-def moving_edges(theta, coefficients):
+#+def moving_edges(theta, coefficients):
+#+    coefficients = coefficients[::-1]
+
+
+# %% moving_edges wrong_order of alt_plain fails truth trick lost
+#-    return np.array([truth, trick, truth - trick])
+#+    return np.array([trick, truth - trick, truth])
+
+
+# %% moving_edges wrong_column of alt_plain fails truth trick lost
+#-    return np.array([truth, trick, truth - trick])
+#+    return np.array([[truth], [trick], [truth - trick]])
+
+
+# %% moving_edges wrong_sampled fails truth trick lost
+def moving_edges(theta, coefficients):
+    u = np.random.default_rng(1).random(2_000)
+    x = theta * np.sqrt(1 + 3 * u)
+    trick = np.mean(np.polyval(coefficients[::-1], x)) * -2 / theta
+    slope = np.polyder(np.poly1d(coefficients[::-1]))
+    truth = np.mean(slope(x) * x / theta)
+    return np.array([truth, trick, truth - trick])
+
+
+# %% gradient_without_log alt_plain
 def gradient_without_log(logits, payoffs):
     p = np.exp(logits) / np.exp(logits).sum()
-    return p * (p**2 @ payoffs) - p**2 * payoffs
+    return p * (p * payoffs - p**2 @ payoffs)
+
+
+# %% gradient_without_log alt_loops
+def gradient_without_log(logits, payoffs):
+    import math
+
+    K = len(logits)
+    e = [math.exp(float(t)) for t in logits]
+    p = [each / sum(e) for each in e]
+    out = [0.0] * K
+    for a in range(K):
+        for j in range(K):
+            grad = p[a] * ((1 if a == j else 0) - p[j])
+            out[j] += p[a] * float(payoffs[a]) * grad
+    return out
+
+
+# %% gradient_without_log alt_detached
+import torch
+
+
+def gradient_without_log(logits, payoffs):
+    theta = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
+    pi = torch.softmax(theta, dim=0)
+    (pi.detach() * torch.tensor(payoffs) * pi).sum().backward()
+    return theta.grad
+
+
+# %% gradient_without_log alt_difference
+def half_of_squares(theta, f):
+    w = np.exp(theta - theta.max())
+    return 0.5 * np.sum(f * (w / w.sum()) ** 2)
+
+
+def gradient_without_log(logits, payoffs):
+    out = np.empty(len(logits))
+    for j in range(len(logits)):
+        up, down = np.array(logits, float), np.array(logits, float)
+        up[j] += 1e-5
+        down[j] -= 1e-5
+        out[j] = half_of_squares(up, payoffs) - half_of_squares(down, payoffs)
+    return out / 2e-5
+
+
+# %% gradient_without_log alt_jacobian
+softmaxed = lambda t: np.exp(t - t.max()) / np.exp(t - t.max()).sum()
+
+
+def gradient_without_log(logits, payoffs):
+    p = softmaxed(np.asarray(logits))
+    jacobian = np.diag(p) - np.outer(p, p)
+    return jacobian.T @ (p * payoffs)
+
+
+# %% gradient_without_log alt_with_the_package
+from logderiv.expectation import gradient
+from logderiv.identity import Categorical
+
+
+def gradient_without_log(logits, payoffs):
+    arms = Categorical(logits)
+    return gradient(lambda a: payoffs[a] * arms.probabilities[a], arms)
+
+
+# %% gradient_without_log wrong_with_log of alt_plain fails of_random_arms of_equal_arms
+#-    return p * (p * payoffs - p**2 @ payoffs)
+#+    return p * (payoffs - p @ payoffs)
+
+
+# %% gradient_without_log wrong_sign of alt_plain fails of_random_arms of_equal_arms
+#-    return p * (p * payoffs - p**2 @ payoffs)
+#+    return p * (p**2 @ payoffs) - p**2 * payoffs
 
 
 # %% gradient_without_log wrong_log_prob_in_place fails of_random_arms of_equal_arms
@@ -846,10 +754,9 @@ def gradient_without_log(logits, payoffs):
     return g
 
 
-# %% gradient_without_log wrong_pi_times_true_gradient fails of_random_arms of_equal_arms
-def gradient_without_log(logits, payoffs):
-    p = np.exp(logits) / np.exp(logits).sum()
-    return p * p * (payoffs - p @ payoffs)
+# %% gradient_without_log wrong_pi_times_true_gradient of alt_plain fails of_random_arms of_equal_arms
+#-    return p * (p * payoffs - p**2 @ payoffs)
+#+    return p * p * (payoffs - p @ payoffs)
 
 
 # %% gradient_without_log wrong_payoff_outside fails of_random_arms
@@ -859,16 +766,14 @@ def gradient_without_log(logits, payoffs):
     return payoffs * p * (p - (p**2).sum())
 
 
-# %% gradient_without_log wrong_mean_payoff fails of_random_arms
-def gradient_without_log(logits, payoffs):
-    p = np.exp(logits) / np.exp(logits).sum()
-    return (p @ payoffs) * p * (p - (p**2).sum())
+# %% gradient_without_log wrong_mean_payoff of alt_plain fails of_random_arms
+#-    return p * (p * payoffs - p**2 @ payoffs)
+#+    return (p @ payoffs) * p * (p - (p**2).sum())
 
 
-# %% gradient_without_log wrong_own_knob_only fails of_random_arms of_equal_arms
-def gradient_without_log(logits, payoffs):
-    p = np.exp(logits) / np.exp(logits).sum()
-    return p * payoffs * p * (1 - p)
+# %% gradient_without_log wrong_own_knob_only of alt_plain fails of_random_arms of_equal_arms
+#-    return p * (p * payoffs - p**2 @ payoffs)
+#+    return p * payoffs * p * (1 - p)
 
 
 # %% gradient_without_log wrong_factor_two fails of_random_arms of_equal_arms
@@ -938,216 +843,15 @@ def gradient_without_log(logits, payoffs):
     return (weighted - p * weighted.sum())[:, None]
 
 
-# %% gradient_without_log wrong_scalar fails of_random_arms of_equal_arms
-def gradient_without_log(logits, payoffs):
-    p = np.exp(logits) / np.exp(logits).sum()
-    return np.abs(p**2 * payoffs - p * (p**2 * payoffs).sum()).sum()
+# %% gradient_without_log wrong_scalar of alt_plain fails of_random_arms of_equal_arms
+#-    return p * (p * payoffs - p**2 @ payoffs)
+#+    return np.abs(p**2 * payoffs - p * (p**2 * payoffs).sum()).sum()
 
 
-# %% gradient_without_log alt_loops
-def gradient_without_log(logits, payoffs):
-    import math
-
-    K = len(logits)
-    e = [math.exp(float(t)) for t in logits]
-    p = [each / sum(e) for each in e]
-    out = [0.0] * K
-    for a in range(K):
-        for j in range(K):
-            grad = p[a] * ((1 if a == j else 0) - p[j])
-            out[j] += p[a] * float(payoffs[a]) * grad
-    return out
-
-
-# %% gradient_without_log alt_detached
-import torch
-
-
-def gradient_without_log(logits, payoffs):
-    theta = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
-    pi = torch.softmax(theta, dim=0)
-    (pi.detach() * torch.tensor(payoffs) * pi).sum().backward()
-    return theta.grad
-
-
-# %% gradient_without_log alt_difference
-def half_of_squares(theta, f):
-    w = np.exp(theta - theta.max())
-    return 0.5 * np.sum(f * (w / w.sum()) ** 2)
-
-
-def gradient_without_log(logits, payoffs):
-    out = np.empty(len(logits))
-    for j in range(len(logits)):
-        up, down = np.array(logits, float), np.array(logits, float)
-        up[j] += 1e-5
-        down[j] -= 1e-5
-        out[j] = half_of_squares(up, payoffs) - half_of_squares(down, payoffs)
-    return out / 2e-5
-
-
-# %% gradient_without_log alt_jacobian
-softmaxed = lambda t: np.exp(t - t.max()) / np.exp(t - t.max()).sum()
-
-
-def gradient_without_log(logits, payoffs):
-    p = softmaxed(np.asarray(logits))
-    jacobian = np.diag(p) - np.outer(p, p)
-    return jacobian.T @ (p * payoffs)
-
-
-# %% gradient_without_log alt_with_the_package
-from logderiv.expectation import gradient
-from logderiv.identity import Categorical
-
-
-def gradient_without_log(logits, payoffs):
-    arms = Categorical(logits)
-    return gradient(lambda a: payoffs[a] * arms.probabilities[a], arms)
-
-
-# %% penalised_gradient wrong_explicit_is_zero fails explicit_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    # As for the entropy of the chapter's exercise.
-    p = np.exp(logits) / np.exp(logits).sum()
-    return np.array([p * (payoffs - p @ payoffs), 0 * p])
-
-
-# %% penalised_gradient wrong_direction fails explicit_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    # The gradient of the KL of the chapter, weights pi.
-    p = np.exp(logits) / np.exp(logits).sum()
-    with np.errstate(all="ignore"):
-        ratio = np.log(p / reference)
-        explicit = -beta * p * (ratio - p @ ratio)
-    return np.array([p * (payoffs - p @ payoffs), explicit])
-
-
-# %% penalised_gradient wrong_chapter_penalty fails score_part explicit_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    # beta log(pi / r) is taken from the payoff of each arm.
-    p = np.exp(logits) / np.exp(logits).sum()
-    with np.errstate(all="ignore"):
-        f = payoffs - beta * np.log(p / reference)
-        return np.array([p * (f - p @ f), 0 * p])
-
-
-# %% penalised_gradient wrong_explicit_sign fails explicit_part where_the_reference_is_zero
+# %% penalised_gradient alt_plain
 def penalised_gradient(logits, payoffs, reference, beta):
     p = np.exp(logits) / np.exp(logits).sum()
-    return np.array([p * (payoffs - p @ payoffs), beta * (p - reference)])
-
-
-# %% penalised_gradient wrong_score_sign fails score_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    p = np.exp(logits) / np.exp(logits).sum()
-    return np.array([p * (p @ payoffs - payoffs), beta * (reference - p)])
-
-
-# %% penalised_gradient wrong_without_beta fails explicit_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    p = np.exp(logits) / np.exp(logits).sum()
-    return np.array([p * (payoffs - p @ payoffs), reference - p])
-
-
-# %% penalised_gradient wrong_slope_in_pi fails explicit_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    # d D / d pi, not in the logits.
-    p = np.exp(logits) / np.exp(logits).sum()
-    return np.array([p * (payoffs - p @ payoffs), beta * reference / p])
-
-
-# %% penalised_gradient wrong_half_of_the_slope fails explicit_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    # The normaliser of the softmax is not differentiated.
-    p = np.exp(logits) / np.exp(logits).sum()
-    return np.array([p * (payoffs - p @ payoffs), beta * reference])
-
-
-# %% penalised_gradient wrong_summed_over_arms fails explicit_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    # A sum over the arms without their probabilities.
-    p = np.exp(logits) / np.exp(logits).sum()
-    explicit = sum(beta * (reference - p) for _ in payoffs)
-    return np.array([p * (payoffs - p @ payoffs), explicit])
-
-
-# %% penalised_gradient wrong_weighted_again fails explicit_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    p = np.exp(logits) / np.exp(logits).sum()
-    return np.array([p * (payoffs - p @ payoffs), beta * p * (reference - p)])
-
-
-# %% penalised_gradient wrong_slope_of_payoffs fails score_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    # p q, as if only the own knob moved a probability.
-    p = np.exp(logits) / np.exp(logits).sum()
-    return np.array([p * payoffs, beta * (reference - p)])
-
-
-# %% penalised_gradient wrong_plain_mean fails score_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    p = np.exp(logits) / np.exp(logits).sum()
-    return np.array([p * (payoffs - payoffs.mean()), beta * (reference - p)])
-
-
-# %% penalised_gradient wrong_log_missing fails score_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    p = np.exp(logits) / np.exp(logits).sum()
-    twice = p**2 * payoffs
-    return np.array([twice - p * twice.sum(), beta * (reference - p)])
-
-
-# %% penalised_gradient wrong_penalty_left_in fails score_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    # The penalty is taken from f(a), but not from the mean of f.
-    p = np.exp(logits) / np.exp(logits).sum()
-    seen = reference > 0
-    distance = reference[seen] @ np.log(reference[seen] / p[seen])
-    score_part = p * (payoffs - beta * distance - p @ payoffs)
-    return np.array([score_part, beta * (reference - p)])
-
-
-# %% penalised_gradient wrong_total_in_row_0 fails score_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    p = np.exp(logits) / np.exp(logits).sum()
-    explicit = beta * (reference - p)
-    return np.array([p * (payoffs - p @ payoffs) + explicit, explicit])
-
-
-# %% penalised_gradient wrong_zero_log_zero fails where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    p = np.exp(logits) / np.exp(logits).sum()
-    with np.errstate(all="ignore"):
-        f = payoffs - beta * np.sum(reference * np.log(reference / p))
-    return np.array([p * (f - p @ f), beta * (reference - p)])
-
-
-# %% penalised_gradient wrong_zeros_left_out fails where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    # Arms with r = 0 are dropped from the explicit part as well.
-    p = np.exp(logits) / np.exp(logits).sum()
-    explicit = np.where(reference > 0, beta * (reference - p), 0.0)
-    return np.array([p * (payoffs - p @ payoffs), explicit])
-
-
-# %% penalised_gradient wrong_rows_swapped fails score_part explicit_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    p = np.exp(logits) / np.exp(logits).sum()
-    return np.array([beta * (reference - p), p * (payoffs - p @ payoffs)])
-
-
-# %% penalised_gradient wrong_columns fails score_part explicit_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    p = np.exp(logits) / np.exp(logits).sum()
-    rows = np.array([p * (payoffs - p @ payoffs), beta * (reference - p)])
-    return rows.T
-
-
-# %% penalised_gradient wrong_total_alone fails score_part explicit_part where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    p = np.exp(logits) / np.exp(logits).sum()
-    return p * (payoffs - p @ payoffs) + beta * (reference - p)
+    return np.array([p * (payoffs - p @ payoffs), beta * (reference - p)])
 
 
 # %% penalised_gradient alt_sums_over_arms
@@ -1223,6 +927,213 @@ def penalised_gradient(logits, payoffs, reference, beta):
     return first, second
 
 
+# %% penalised_gradient wrong_explicit_is_zero fails explicit_part where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    # As for the entropy of the chapter's exercise.
+    p = np.exp(logits) / np.exp(logits).sum()
+    return np.array([p * (payoffs - p @ payoffs), 0 * p])
+
+
+# %% penalised_gradient wrong_direction fails explicit_part where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    # The gradient of the KL of the chapter, weights pi.
+    p = np.exp(logits) / np.exp(logits).sum()
+    with np.errstate(all="ignore"):
+        ratio = np.log(p / reference)
+        explicit = -beta * p * (ratio - p @ ratio)
+    return np.array([p * (payoffs - p @ payoffs), explicit])
+
+
+# %% penalised_gradient wrong_chapter_penalty fails score_part explicit_part where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    # beta log(pi / r) is taken from the payoff of each arm.
+    p = np.exp(logits) / np.exp(logits).sum()
+    with np.errstate(all="ignore"):
+        f = payoffs - beta * np.log(p / reference)
+        return np.array([p * (f - p @ f), 0 * p])
+
+
+# %% penalised_gradient wrong_explicit_sign of alt_plain fails explicit_part where_the_reference_is_zero
+#-    return np.array([p * (payoffs - p @ payoffs), beta * (reference - p)])
+#+    return np.array([p * (payoffs - p @ payoffs), beta * (p - reference)])
+
+
+# %% penalised_gradient wrong_score_sign of alt_plain fails score_part where_the_reference_is_zero
+#-    return np.array([p * (payoffs - p @ payoffs), beta * (reference - p)])
+#+    return np.array([p * (p @ payoffs - payoffs), beta * (reference - p)])
+
+
+# %% penalised_gradient wrong_without_beta of alt_plain fails explicit_part where_the_reference_is_zero
+#-    return np.array([p * (payoffs - p @ payoffs), beta * (reference - p)])
+#+    return np.array([p * (payoffs - p @ payoffs), reference - p])
+
+
+# %% penalised_gradient wrong_slope_in_pi fails explicit_part where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    # d D / d pi, not in the logits.
+    p = np.exp(logits) / np.exp(logits).sum()
+    return np.array([p * (payoffs - p @ payoffs), beta * reference / p])
+
+
+# %% penalised_gradient wrong_half_of_the_slope fails explicit_part where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    # The normaliser of the softmax is not differentiated.
+    p = np.exp(logits) / np.exp(logits).sum()
+    return np.array([p * (payoffs - p @ payoffs), beta * reference])
+
+
+# %% penalised_gradient wrong_summed_over_arms fails explicit_part where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    # A sum over the arms without their probabilities.
+    p = np.exp(logits) / np.exp(logits).sum()
+    explicit = sum(beta * (reference - p) for _ in payoffs)
+    return np.array([p * (payoffs - p @ payoffs), explicit])
+
+
+# %% penalised_gradient wrong_weighted_again of alt_plain fails explicit_part where_the_reference_is_zero
+#-    return np.array([p * (payoffs - p @ payoffs), beta * (reference - p)])
+#+    return np.array([p * (payoffs - p @ payoffs), beta * p * (reference - p)])
+
+
+# %% penalised_gradient wrong_slope_of_payoffs fails score_part where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    # p q, as if only the own knob moved a probability.
+    p = np.exp(logits) / np.exp(logits).sum()
+    return np.array([p * payoffs, beta * (reference - p)])
+
+
+# %% penalised_gradient wrong_plain_mean of alt_plain fails score_part where_the_reference_is_zero
+#-    return np.array([p * (payoffs - p @ payoffs), beta * (reference - p)])
+#+    return np.array([p * (payoffs - payoffs.mean()), beta * (reference - p)])
+
+
+# %% penalised_gradient wrong_log_missing fails score_part where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    p = np.exp(logits) / np.exp(logits).sum()
+    twice = p**2 * payoffs
+    return np.array([twice - p * twice.sum(), beta * (reference - p)])
+
+
+# %% penalised_gradient wrong_penalty_left_in fails score_part where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    # The penalty is taken from f(a), but not from the mean of f.
+    p = np.exp(logits) / np.exp(logits).sum()
+    seen = reference > 0
+    distance = reference[seen] @ np.log(reference[seen] / p[seen])
+    score_part = p * (payoffs - beta * distance - p @ payoffs)
+    return np.array([score_part, beta * (reference - p)])
+
+
+# %% penalised_gradient wrong_total_in_row_0 fails score_part where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    p = np.exp(logits) / np.exp(logits).sum()
+    explicit = beta * (reference - p)
+    return np.array([p * (payoffs - p @ payoffs) + explicit, explicit])
+
+
+# %% penalised_gradient wrong_zero_log_zero fails where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    p = np.exp(logits) / np.exp(logits).sum()
+    with np.errstate(all="ignore"):
+        f = payoffs - beta * np.sum(reference * np.log(reference / p))
+    return np.array([p * (f - p @ f), beta * (reference - p)])
+
+
+# %% penalised_gradient wrong_zeros_left_out fails where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    # Arms with r = 0 are dropped from the explicit part as well.
+    p = np.exp(logits) / np.exp(logits).sum()
+    explicit = np.where(reference > 0, beta * (reference - p), 0.0)
+    return np.array([p * (payoffs - p @ payoffs), explicit])
+
+
+# %% penalised_gradient wrong_rows_swapped of alt_plain fails score_part explicit_part where_the_reference_is_zero
+#-    return np.array([p * (payoffs - p @ payoffs), beta * (reference - p)])
+#+    return np.array([beta * (reference - p), p * (payoffs - p @ payoffs)])
+
+
+# %% penalised_gradient wrong_columns fails score_part explicit_part where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    p = np.exp(logits) / np.exp(logits).sum()
+    rows = np.array([p * (payoffs - p @ payoffs), beta * (reference - p)])
+    return rows.T
+
+
+# %% penalised_gradient wrong_total_alone of alt_plain fails score_part explicit_part where_the_reference_is_zero
+#-    return np.array([p * (payoffs - p @ payoffs), beta * (reference - p)])
+#+    return p * (payoffs - p @ payoffs) + beta * (reference - p)
+
+
+# %% penalised_gradient wrong_one_arm_of_reference fails where_the_reference_is_zero
+def penalised_gradient(logits, payoffs, reference, beta):
+    pi = np.exp(logits - np.max(logits))
+    pi = pi / pi.sum()
+    seen = reference > 0
+    entropy = reference[seen] @ np.log(reference[seen])
+    cross = reference[seen] @ np.log(pi[seen])
+    penalty = entropy * (1 - cross / entropy)
+    score = np.eye(len(pi)) - pi
+    first = (pi * (payoffs - beta * penalty)) @ score
+    return np.array([first, beta * (reference - pi)])
+
+
+# %% reweighted_gradient alt_plain
+def reweighted_gradient(logits, behaviour, actions, payoffs):
+    p = np.exp(logits) / np.exp(logits).sum()
+    w = p[actions] / behaviour[actions]
+    score = np.eye(len(p))[actions] - p
+    return (w * payoffs) @ score / len(actions)
+
+
+# %% reweighted_gradient alt_loop
+def reweighted_gradient(logits, behaviour, actions, payoffs):
+    p = [float(np.exp(t) / np.exp(logits).sum()) for t in logits]
+    n = len(actions)
+    g = [0.0 for _ in p]
+    for i in range(n):
+        a = int(actions[i])
+        for j in range(len(p)):
+            score = (1.0 if j == a else 0.0) - p[j]
+            g[j] += p[a] / behaviour[a] * payoffs[i] * score / n
+    return g
+
+
+# %% reweighted_gradient alt_ratio_differentiated
+import torch
+
+
+def reweighted_gradient(logits, behaviour, actions, payoffs):
+    theta = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
+    pi = torch.distributions.Categorical(logits=theta)
+    a = torch.as_tensor(actions)
+    log_mu = torch.log(torch.as_tensor(behaviour))[a]
+    ratio = torch.exp(pi.log_prob(a) - log_mu)
+    (ratio * torch.as_tensor(payoffs)).mean().backward()
+    return theta.grad.numpy()
+
+
+# %% reweighted_gradient alt_line_3
+def reweighted_gradient(logits, behaviour, actions, payoffs):
+    """Slope of pi over behaviour: p / mu * score = grad p / mu."""
+    p = np.exp(logits) / np.exp(logits).sum()
+    jacobian = np.diag(p) - np.outer(p, p)
+    return np.mean(
+        [
+            f / behaviour[a] * jacobian[a]
+            for a, f in zip(actions, payoffs, strict=True)
+        ],
+        axis=0,
+    )
+
+
+# %% reweighted_gradient alt_totals_of_arms
+def reweighted_gradient(logits, behaviour, actions, payoffs):
+    p = np.exp(logits) / np.exp(logits).sum()
+    totals = np.bincount(actions, weights=payoffs, minlength=len(p))
+    q = totals / len(actions) / behaviour
+    return p * (q - p @ q)
+
+
 # %% reweighted_gradient wrong_no_factor fails of_given_samples is_unbiased
 def reweighted_gradient(logits, behaviour, actions, payoffs):
     p = np.exp(logits) / np.exp(logits).sum()
@@ -1238,20 +1149,14 @@ def reweighted_gradient(logits, behaviour, actions, payoffs):
     return ((w * payoffs)[:, None] * score).mean(axis=0)
 
 
-# %% reweighted_gradient wrong_self_normalised fails of_given_samples is_unbiased
-def reweighted_gradient(logits, behaviour, actions, payoffs):
-    p = np.exp(logits) / np.exp(logits).sum()
-    w = p[actions] / behaviour[actions]
-    score = np.eye(len(p))[actions] - p
-    return (w * payoffs) @ score / w.sum()
+# %% reweighted_gradient wrong_self_normalised of alt_plain fails of_given_samples is_unbiased
+#-    return (w * payoffs) @ score / len(actions)
+#+    return (w * payoffs) @ score / w.sum()
 
 
-# %% reweighted_gradient wrong_own_sample_baseline fails of_given_samples is_unbiased
-def reweighted_gradient(logits, behaviour, actions, payoffs):
-    p = np.exp(logits) / np.exp(logits).sum()
-    w = p[actions] / behaviour[actions]
-    score = np.eye(len(p))[actions] - p
-    return (w * (payoffs - payoffs.mean())) @ score / len(actions)
+# %% reweighted_gradient wrong_own_sample_baseline of alt_plain fails of_given_samples is_unbiased
+#-    return (w * payoffs) @ score / len(actions)
+#+    return (w * (payoffs - payoffs.mean())) @ score / len(actions)
 
 
 # %% reweighted_gradient wrong_mean_payoff_of_each_arm fails of_given_samples is_unbiased
@@ -1264,13 +1169,10 @@ def reweighted_gradient(logits, behaviour, actions, payoffs):
     return p * (q - p @ q)
 
 
-# %% reweighted_gradient wrong_counts_for_behaviour fails of_given_samples is_unbiased
-def reweighted_gradient(logits, behaviour, actions, payoffs):
-    p = np.exp(logits) / np.exp(logits).sum()
-    mu = np.bincount(actions, minlength=len(p)) / len(actions)
-    w = p[actions] / mu[actions]
-    score = np.eye(len(p))[actions] - p
-    return (w * payoffs) @ score / len(actions)
+# %% reweighted_gradient wrong_counts_for_behaviour of alt_plain fails of_given_samples is_unbiased
+#-    w = p[actions] / behaviour[actions]
+#+    mu = np.bincount(actions, minlength=len(p)) / len(actions)
+#+    w = p[actions] / mu[actions]
 
 
 # %% reweighted_gradient wrong_sum_for_mean fails of_given_samples is_unbiased
@@ -1294,12 +1196,9 @@ def reweighted_gradient(logits, behaviour, actions, payoffs):
     return -(w * payoffs) @ (np.eye(len(p))[actions] - p) / len(actions)
 
 
-# %% reweighted_gradient wrong_score_of_behaviour fails of_given_samples is_unbiased
-def reweighted_gradient(logits, behaviour, actions, payoffs):
-    p = np.exp(logits) / np.exp(logits).sum()
-    w = p[actions] / behaviour[actions]
-    score = np.eye(len(p))[actions] - behaviour
-    return (w * payoffs) @ score / len(actions)
+# %% reweighted_gradient wrong_score_of_behaviour of alt_plain fails of_given_samples is_unbiased
+#-    score = np.eye(len(p))[actions] - p
+#+    score = np.eye(len(p))[actions] - behaviour
 
 
 # %% reweighted_gradient wrong_score_without_pi fails of_given_samples is_unbiased
@@ -1380,204 +1279,8 @@ def reweighted_gradient(logits, behaviour, actions, payoffs):
     return (w * payoffs)[:, None] * (np.eye(len(p))[actions] - p)
 
 
-# %% reweighted_gradient alt_loop
-def reweighted_gradient(logits, behaviour, actions, payoffs):
-    p = [float(np.exp(t) / np.exp(logits).sum()) for t in logits]
-    n = len(actions)
-    g = [0.0 for _ in p]
-    for i in range(n):
-        a = int(actions[i])
-        for j in range(len(p)):
-            score = (1.0 if j == a else 0.0) - p[j]
-            g[j] += p[a] / behaviour[a] * payoffs[i] * score / n
-    return g
-
-
-# %% reweighted_gradient alt_ratio_differentiated
-import torch
-
-
-def reweighted_gradient(logits, behaviour, actions, payoffs):
-    theta = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
-    pi = torch.distributions.Categorical(logits=theta)
-    a = torch.as_tensor(actions)
-    log_mu = torch.log(torch.as_tensor(behaviour))[a]
-    ratio = torch.exp(pi.log_prob(a) - log_mu)
-    (ratio * torch.as_tensor(payoffs)).mean().backward()
-    return theta.grad.numpy()
-
-
-# %% reweighted_gradient alt_line_3
-def reweighted_gradient(logits, behaviour, actions, payoffs):
-    """Slope of pi over behaviour: p / mu * score = grad p / mu."""
-    p = np.exp(logits) / np.exp(logits).sum()
-    jacobian = np.diag(p) - np.outer(p, p)
-    return np.mean(
-        [
-            f / behaviour[a] * jacobian[a]
-            for a, f in zip(actions, payoffs, strict=True)
-        ],
-        axis=0,
-    )
-
-
-# %% reweighted_gradient alt_totals_of_arms
-def reweighted_gradient(logits, behaviour, actions, payoffs):
-    p = np.exp(logits) / np.exp(logits).sum()
-    totals = np.bincount(actions, weights=payoffs, minlength=len(p))
-    q = totals / len(actions) / behaviour
-    return p * (q - p @ q)
-
-
-# %% plot_objective wrong_lowest_point fails top
+# %% plot_objective alt_plain
 def plot_objective(ax):
-    p = np.linspace(0.01, 0.99, 99)
-    J = driver_value(p)
-    ax.plot(p, J, label="objective")
-    ax.scatter(p[J.argmin()], J.min(), label="best")
-    ax.set_xlabel("probability")
-    ax.set_ylabel("payoff")
-    ax.legend()
-
-
-# %% plot_objective wrong_index_for_p fails top
-def plot_objective(ax):
-    p = np.linspace(0.01, 0.99, 99)
-    J = driver_value(p)
-    ax.plot(p, J, label="objective")
-    ax.scatter(J.argmax(), J.max(), label="best")
-    ax.set_xlabel("probability")
-    ax.set_ylabel("payoff")
-    ax.legend()
-
-
-# %% plot_objective wrong_every_peak fails top
-def plot_objective(ax):
-    p = np.linspace(0.01, 0.99, 99)
-    J = driver_value(p)
-    ax.plot(p, J, label="objective")
-    ax.scatter([p[0], p[J.argmax()]], [J[0], J.max()], label="best")
-    ax.set_xlabel("probability")
-    ax.set_ylabel("payoff")
-    ax.legend()
-
-
-# %% plot_objective wrong_greedy_climb fails top
-def plot_objective(ax):
-    # Climbs from the left end, and stays there.
-    p = np.linspace(0.01, 0.99, 99)
-    J = driver_value(p)
-    i = 0
-    while J[i + 1] > J[i]:
-        i += 1
-    ax.plot(p, J, label="objective")
-    ax.scatter(p[i], J[i], label="best")
-    ax.set_xlabel("probability")
-    ax.set_ylabel("payoff")
-    ax.legend()
-
-
-# %% plot_objective wrong_all_points_marked fails top
-def plot_objective(ax):
-    p = np.linspace(0.01, 0.99, 99)
-    ax.plot(p, driver_value(p), label="objective")
-    ax.scatter(p, driver_value(p), label="best")
-    ax.set_xlabel("probability")
-    ax.set_ylabel("payoff")
-    ax.legend()
-
-
-# %% plot_objective wrong_grid fails grid
-def plot_objective(ax):
-    p = np.linspace(0, 1, 101)
-    J = driver_value(p)
-    ax.plot(p, J, label="objective")
-    ax.scatter(p[J.argmax()], J.max(), label="best")
-    ax.set_xlabel("probability")
-    ax.set_ylabel("payoff")
-    ax.legend()
-
-
-# %% plot_objective wrong_against_theta fails curve grid top
-def plot_objective(ax):
-    theta = np.linspace(-4, 4, 99)
-    J = driver_value(1 / (1 + np.exp(-theta)))
-    ax.plot(theta, J, label="objective")
-    ax.scatter(theta[J.argmax()], J.max(), label="best")
-    ax.set_xlabel("log-odds of the probability")
-    ax.set_ylabel("payoff")
-    ax.legend()
-
-
-# %% plot_objective wrong_without_x fails curve grid top
-def plot_objective(ax):
-    p = np.linspace(0.01, 0.99, 99)
-    J = driver_value(p)
-    ax.plot(J, label="objective")
-    ax.scatter(J.argmax(), J.max(), label="best")
-    ax.set_xlabel("probability")
-    ax.set_ylabel("payoff")
-    ax.legend()
-
-
-# %% plot_objective wrong_turning_off fails curve top
-def plot_objective(ax):
-    p = np.linspace(0.01, 0.99, 99)
-    J = driver_value(1 - p)
-    ax.plot(p, J, label="objective")
-    ax.scatter(p[J.argmax()], J.max(), label="best")
-    ax.set_xlabel("probability")
-    ax.set_ylabel("payoff")
-    ax.legend()
-
-
-# %% plot_objective wrong_loss fails curve top
-def plot_objective(ax):
-    p = np.linspace(0.01, 0.99, 99)
-    loss = -driver_value(p)
-    ax.plot(p, loss, label="objective")
-    ax.scatter(p[loss.argmin()], loss.min(), label="best")
-    ax.set_xlabel("probability")
-    ax.set_ylabel("payoff")
-    ax.legend()
-
-
-# %% plot_objective wrong_labels_swapped fails labels
-def plot_objective(ax):
-    p = np.linspace(0.01, 0.99, 99)
-    J = driver_value(p)
-    ax.plot(p, J, label="objective")
-    ax.scatter(p[J.argmax()], J.max(), label="best")
-    ax.set_xlabel("payoff")
-    ax.set_ylabel("probability")
-    ax.legend()
-
-
-# %% plot_objective wrong_without_legend fails labels
-def plot_objective(ax):
-    p = np.linspace(0.01, 0.99, 99)
-    J = driver_value(p)
-    ax.plot(p, J, label="objective")
-    ax.scatter(p[J.argmax()], J.max(), label="best")
-    ax.set_xlabel("probability")
-    ax.set_ylabel("payoff")
-
-
-# %% plot_objective wrong_series_without_labels fails curve grid top labels
-def plot_objective(ax):
-    p = np.linspace(0.01, 0.99, 99)
-    J = driver_value(p)
-    ax.plot(p, J)
-    ax.scatter(p[J.argmax()], J.max())
-    ax.set_xlabel("probability")
-    ax.set_ylabel("payoff")
-
-
-# %% plot_objective wrong_other_axes fails curve grid top labels
-def plot_objective(ax):
-    import matplotlib.pyplot as plt
-
-    figure, ax = plt.subplots()
     p = np.linspace(0.01, 0.99, 99)
     J = driver_value(p)
     ax.plot(p, J, label="objective")
@@ -1629,6 +1332,109 @@ def plot_objective(ax):
     ax.legend(handles=[line, dot])
 
 
+# %% plot_objective wrong_lowest_point of alt_plain fails top
+#-    ax.scatter(p[J.argmax()], J.max(), label="best")
+#+    ax.scatter(p[J.argmin()], J.min(), label="best")
+
+
+# %% plot_objective wrong_index_for_p of alt_plain fails top
+#-    ax.scatter(p[J.argmax()], J.max(), label="best")
+#+    ax.scatter(J.argmax(), J.max(), label="best")
+
+
+# %% plot_objective wrong_every_peak of alt_plain fails top
+#-    ax.scatter(p[J.argmax()], J.max(), label="best")
+#+    ax.scatter([p[0], p[J.argmax()]], [J[0], J.max()], label="best")
+
+
+# %% plot_objective wrong_greedy_climb fails top
+def plot_objective(ax):
+    # Climbs from the left end, and stays there.
+    p = np.linspace(0.01, 0.99, 99)
+    J = driver_value(p)
+    i = 0
+    while J[i + 1] > J[i]:
+        i += 1
+    ax.plot(p, J, label="objective")
+    ax.scatter(p[i], J[i], label="best")
+    ax.set_xlabel("probability")
+    ax.set_ylabel("payoff")
+    ax.legend()
+
+
+# %% plot_objective wrong_all_points_marked of alt_plain fails top
+#-    J = driver_value(p)
+#-    ax.plot(p, J, label="objective")
+#-    ax.scatter(p[J.argmax()], J.max(), label="best")
+#+    ax.plot(p, driver_value(p), label="objective")
+#+    ax.scatter(p, driver_value(p), label="best")
+
+
+# %% plot_objective wrong_grid of alt_plain fails grid
+#-    p = np.linspace(0.01, 0.99, 99)
+#+    p = np.linspace(0, 1, 101)
+
+
+# %% plot_objective wrong_against_theta fails curve grid top
+def plot_objective(ax):
+    theta = np.linspace(-4, 4, 99)
+    J = driver_value(1 / (1 + np.exp(-theta)))
+    ax.plot(theta, J, label="objective")
+    ax.scatter(theta[J.argmax()], J.max(), label="best")
+    ax.set_xlabel("log-odds of the probability")
+    ax.set_ylabel("payoff")
+    ax.legend()
+
+
+# %% plot_objective wrong_without_x of alt_plain fails curve grid top
+#-    ax.plot(p, J, label="objective")
+#-    ax.scatter(p[J.argmax()], J.max(), label="best")
+#+    ax.plot(J, label="objective")
+#+    ax.scatter(J.argmax(), J.max(), label="best")
+
+
+# %% plot_objective wrong_turning_off of alt_plain fails curve top
+#-    J = driver_value(p)
+#+    J = driver_value(1 - p)
+
+
+# %% plot_objective wrong_loss fails curve top
+def plot_objective(ax):
+    p = np.linspace(0.01, 0.99, 99)
+    loss = -driver_value(p)
+    ax.plot(p, loss, label="objective")
+    ax.scatter(p[loss.argmin()], loss.min(), label="best")
+    ax.set_xlabel("probability")
+    ax.set_ylabel("payoff")
+    ax.legend()
+
+
+# %% plot_objective wrong_labels_swapped of alt_plain fails labels
+#-    ax.set_xlabel("probability")
+#-    ax.set_ylabel("payoff")
+#+    ax.set_xlabel("payoff")
+#+    ax.set_ylabel("probability")
+
+
+# %% plot_objective wrong_without_legend of alt_plain fails labels
+#-    ax.legend()
+
+
+# %% plot_objective wrong_series_without_labels of alt_plain fails curve grid top labels
+#-    ax.plot(p, J, label="objective")
+#-    ax.scatter(p[J.argmax()], J.max(), label="best")
+#+    ax.plot(p, J)
+#+    ax.scatter(p[J.argmax()], J.max())
+#-    ax.legend()
+
+
+# %% plot_objective wrong_other_axes of alt_plain fails curve grid top labels
+#-def plot_objective(ax):
+#+def plot_objective(ax):
+#+    import matplotlib.pyplot as plt
+#+    figure, ax = plt.subplots()
+
+
 # %% plot_objective wrong_best_between_the_values fails top
 def plot_objective(ax):
     p = np.arange(1, 100) / 100
@@ -1645,16 +1451,3 @@ def plot_objective(ax):
     ax.scatter([0.54], [driver_value(0.54)], label="best")
     ax.set(xlabel="probability", ylabel="payoff")
     ax.legend()
-
-
-# %% penalised_gradient wrong_one_arm_of_reference fails where_the_reference_is_zero
-def penalised_gradient(logits, payoffs, reference, beta):
-    pi = np.exp(logits - np.max(logits))
-    pi = pi / pi.sum()
-    seen = reference > 0
-    entropy = reference[seen] @ np.log(reference[seen])
-    cross = reference[seen] @ np.log(pi[seen])
-    penalty = entropy * (1 - cross / entropy)
-    score = np.eye(len(pi)) - pi
-    first = (pi * (payoffs - beta * penalty)) @ score
-    return np.array([first, beta * (reference - pi)])

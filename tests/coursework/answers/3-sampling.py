@@ -1,4 +1,57 @@
-# Answers to homework 3. Each cell replaces one answer of the master.
+# Answers to homework 3. Each cell replaces one answer of the master: a whole
+# answer, or one `of` a right one above with the lines #+ in place of #-.
+
+
+# %% grouped_weights alt_plain
+def grouped_weights(rewards, group):
+    same = group[:, None] == group
+    return rewards - (same @ rewards - rewards) / (same.sum(axis=1) - 1)
+
+
+# %% grouped_weights alt_loops
+def grouped_weights(rewards, group):
+    result = []
+    for i in range(len(rewards)):
+        others = []
+        for j in range(len(rewards)):
+            if i != j and group[i] == group[j]:
+                others.append(rewards[j])
+        result.append(rewards[i] - sum(others) / len(others))
+    return result
+
+
+# %% grouped_weights alt_unique_and_bincount
+def grouped_weights(rewards, group):
+    _, inverse, size = np.unique(
+        group, return_inverse=True, return_counts=True
+    )
+    total = np.bincount(inverse, weights=rewards)
+    k = size[inverse]
+    return k / (k - 1) * (rewards - total[inverse] / k)
+
+
+# %% grouped_weights alt_torch
+def grouped_weights(rewards, group):
+    r, g = torch.tensor(rewards), torch.tensor(group)
+    same = (g[:, None] == g[None, :]).double()
+    same = same - torch.eye(len(r), dtype=torch.float64)
+    return r - (same @ r) / same.sum(dim=1)
+
+
+# %% grouped_weights alt_dictionary_and_package
+from collections import defaultdict
+
+from logderiv.plain import mean_of_others
+
+
+def grouped_weights(rewards, group):
+    members = defaultdict(list)
+    for i, label in enumerate(group.tolist()):
+        members[label].append(i)
+    for rows in members.values():
+        rewards[rows] -= mean_of_others(rewards[rows])
+    return rewards
+
 
 # %% grouped_weights wrong_own_mean fails of_sorted_groups in_any_order
 def grouped_weights(rewards, group):
@@ -39,16 +92,14 @@ def grouped_weights(rewards, group):
     return rewards - total / (len(rewards) - 1)
 
 
-# %% grouped_weights wrong_sign fails of_sorted_groups in_any_order
-def grouped_weights(rewards, group):
-    same = group[:, None] == group
-    return (same @ rewards - rewards) / (same.sum(axis=1) - 1) - rewards
+# %% grouped_weights wrong_sign of alt_plain fails of_sorted_groups in_any_order
+#-    return rewards - (same @ rewards - rewards) / (same.sum(axis=1) - 1)
+#+    return (same @ rewards - rewards) / (same.sum(axis=1) - 1) - rewards
 
 
-# %% grouped_weights wrong_baseline_only fails of_sorted_groups in_any_order
-def grouped_weights(rewards, group):
-    same = group[:, None] == group
-    return (same @ rewards - rewards) / (same.sum(axis=1) - 1)
+# %% grouped_weights wrong_baseline_only of alt_plain fails of_sorted_groups in_any_order
+#-    return rewards - (same @ rewards - rewards) / (same.sum(axis=1) - 1)
+#+    return (same @ rewards - rewards) / (same.sum(axis=1) - 1)
 
 
 # %% grouped_weights wrong_column fails of_sorted_groups in_any_order
@@ -122,140 +173,16 @@ def grouped_weights(rewards, group):
     ]
 
 
-# %% grouped_weights alt_loops
+# %% grouped_weights wrong_others_by_value fails of_sorted_groups in_any_order
 def grouped_weights(rewards, group):
-    result = []
-    for i in range(len(rewards)):
-        others = []
-        for j in range(len(rewards)):
-            if i != j and group[i] == group[j]:
-                others.append(rewards[j])
-        result.append(rewards[i] - sum(others) / len(others))
-    return result
+    weights = []
+    for r, g in zip(rewards, group):
+        others = rewards[(group == g) & (rewards != r)]
+        weights.append(r - (others.mean() if len(others) else 0))
+    return np.array(weights)
 
 
-# %% grouped_weights alt_unique_and_bincount
-def grouped_weights(rewards, group):
-    _, inverse, size = np.unique(
-        group, return_inverse=True, return_counts=True
-    )
-    total = np.bincount(inverse, weights=rewards)
-    k = size[inverse]
-    return k / (k - 1) * (rewards - total[inverse] / k)
-
-
-# %% grouped_weights alt_torch
-def grouped_weights(rewards, group):
-    r, g = torch.tensor(rewards), torch.tensor(group)
-    same = (g[:, None] == g[None, :]).double()
-    same = same - torch.eye(len(r), dtype=torch.float64)
-    return r - (same @ r) / same.sum(dim=1)
-
-
-# %% grouped_weights alt_dictionary_and_package
-from collections import defaultdict
-
-from logderiv.plain import mean_of_others
-
-
-def grouped_weights(rewards, group):
-    members = defaultdict(list)
-    for i, label in enumerate(group.tolist()):
-        members[label].append(i)
-    for rows in members.values():
-        rewards[rows] -= mean_of_others(rewards[rows])
-    return rewards
-
-
-# %% leave_one_out_variance wrong_no_square_of_mean fails of_pairs of_more_samples
-def leave_one_out_variance(probabilities, payoffs, size):
-    p, f = probabilities, payoffs
-    second = 0
-    for x in itertools.product(range(len(p)), repeat=size):
-        x = list(x)
-        b = (f[x].sum() - f[x]) / (size - 1)
-        g = ((f[x] - b)[:, None] * (np.eye(len(p))[x] - p)).mean(axis=0)
-        second = second + p[x].prod() * g**2
-    return second
-
-
-# %% leave_one_out_variance wrong_own_mean fails of_pairs of_more_samples
-def leave_one_out_variance(probabilities, payoffs, size):
-    p, f = probabilities, payoffs
-    first = second = 0
-    for x in itertools.product(range(len(p)), repeat=size):
-        x = list(x)
-        g = ((f[x] - f[x].mean())[:, None] * (np.eye(len(p))[x] - p)).mean(0)
-        first = first + p[x].prod() * g
-        second = second + p[x].prod() * g**2
-    return second - first**2
-
-
-# %% leave_one_out_variance wrong_no_baseline fails of_pairs of_more_samples
-def leave_one_out_variance(probabilities, payoffs, size):
-    p, f = probabilities, payoffs
-    s = np.eye(len(p)) - p
-    terms = f[:, None] * s
-    return (p @ terms**2 - (p @ terms) ** 2) / size
-
-
-# %% leave_one_out_variance wrong_baseline_is_the_expectation fails of_pairs of_more_samples
-def leave_one_out_variance(probabilities, payoffs, size):
-    p, f = probabilities, payoffs
-    s = np.eye(len(p)) - p
-    terms = (f - p @ f)[:, None] * s
-    return (p @ terms**2 - (p @ terms) ** 2) / size
-
-
-# %% leave_one_out_variance wrong_terms_as_if_independent fails of_pairs of_more_samples
-def leave_one_out_variance(probabilities, payoffs, size):
-    p, f = probabilities, payoffs
-    first = second = 0
-    for x in itertools.product(range(len(p)), repeat=size):
-        x = list(x)
-        term = (f[x[0]] - f[x[1:]].mean()) * (np.eye(len(p))[x[0]] - p)
-        first = first + p[x].prod() * term
-        second = second + p[x].prod() * term**2
-    return (second - first**2) / size
-
-
-# %% leave_one_out_variance wrong_one_term fails of_pairs of_more_samples
-def leave_one_out_variance(probabilities, payoffs, size):
-    p, f = probabilities, payoffs
-    first = second = 0
-    for x in itertools.product(range(len(p)), repeat=size):
-        x = list(x)
-        term = (f[x[0]] - f[x[1:]].mean()) * (np.eye(len(p))[x[0]] - p)
-        first = first + p[x].prod() * term
-        second = second + p[x].prod() * term**2
-    return second - first**2
-
-
-# %% leave_one_out_variance wrong_sum_for_mean fails of_pairs of_more_samples
-def leave_one_out_variance(probabilities, payoffs, size):
-    p, f = probabilities, payoffs
-    first = second = 0
-    for x in itertools.product(range(len(p)), repeat=size):
-        x = list(x)
-        b = (f[x].sum() - f[x]) / (size - 1)
-        g = ((f[x] - b)[:, None] * (np.eye(len(p))[x] - p)).sum(axis=0)
-        first = first + p[x].prod() * g
-        second = second + p[x].prod() * g**2
-    return second - first**2
-
-
-# %% leave_one_out_variance wrong_unweighted fails of_pairs of_more_samples
-def leave_one_out_variance(probabilities, payoffs, size):
-    p, f = probabilities, payoffs
-    found = []
-    for x in itertools.product(range(len(p)), repeat=size):
-        x = list(x)
-        b = (f[x].sum() - f[x]) / (size - 1)
-        found.append(((f[x] - b)[:, None] * (np.eye(len(p))[x] - p)).mean(0))
-    return np.var(found, axis=0)
-
-
-# %% leave_one_out_variance wrong_trace fails of_pairs of_more_samples
+# %% leave_one_out_variance alt_plain
 def leave_one_out_variance(probabilities, payoffs, size):
     p, f = probabilities, payoffs
     first = second = 0
@@ -265,76 +192,7 @@ def leave_one_out_variance(probabilities, payoffs, size):
         g = ((f[x] - b)[:, None] * (np.eye(len(p))[x] - p)).mean(axis=0)
         first = first + p[x].prod() * g
         second = second + p[x].prod() * g**2
-    return (second - first**2).sum()
-
-
-# %% leave_one_out_variance wrong_standard_error fails of_pairs of_more_samples
-def leave_one_out_variance(probabilities, payoffs, size):
-    p, f = probabilities, payoffs
-    first = second = 0
-    for x in itertools.product(range(len(p)), repeat=size):
-        x = list(x)
-        b = (f[x].sum() - f[x]) / (size - 1)
-        g = ((f[x] - b)[:, None] * (np.eye(len(p))[x] - p)).mean(axis=0)
-        first = first + p[x].prod() * g
-        second = second + p[x].prod() * g**2
-    return np.sqrt(second - first**2)
-
-
-# %% leave_one_out_variance wrong_without_repetition fails of_pairs of_more_samples
-def leave_one_out_variance(probabilities, payoffs, size):
-    p, f = probabilities, payoffs
-    first = second = 0
-    for x in itertools.combinations_with_replacement(range(len(p)), size):
-        x = list(x)
-        b = (f[x].sum() - f[x]) / (size - 1)
-        g = ((f[x] - b)[:, None] * (np.eye(len(p))[x] - p)).mean(axis=0)
-        first = first + p[x].prod() * g
-        second = second + p[x].prod() * g**2
     return second - first**2
-
-
-# %% leave_one_out_variance wrong_sampled fails of_pairs of_more_samples
-def leave_one_out_variance(probabilities, payoffs, size):
-    p, f = probabilities, payoffs
-    x = np.random.default_rng(0).choice(len(p), (20000, size), p=p)
-    b = (f[x].sum(1, keepdims=True) - f[x]) / (size - 1)
-    g = ((f[x] - b)[:, :, None] * (np.eye(len(p))[x] - p)).mean(axis=1)
-    return g.var(axis=0)
-
-
-# %% leave_one_out_variance wrong_neighbour_is_the_baseline fails of_more_samples
-def leave_one_out_variance(probabilities, payoffs, size):
-    p, f = probabilities, payoffs
-    first = second = 0
-    for x in itertools.product(range(len(p)), repeat=size):
-        x = list(x)
-        g = (f[x] - np.roll(f[x], 1)) @ (np.eye(len(p))[x] - p) / size
-        first = first + p[x].prod() * g
-        second = second + p[x].prod() * g**2
-    return second - first**2
-
-
-# %% leave_one_out_variance wrong_always_two fails of_more_samples
-def leave_one_out_variance(probabilities, payoffs, size):
-    p, f = probabilities, payoffs
-    first = second = 0
-    for i, j in itertools.product(range(len(p)), repeat=2):
-        g = (f[i] - f[j]) * (np.eye(len(p))[i] - np.eye(len(p))[j]) / 2
-        first = first + p[i] * p[j] * g
-        second = second + p[i] * p[j] * g**2
-    return second - first**2
-
-
-# %% leave_one_out_variance wrong_pairs_as_if_independent fails of_more_samples
-def leave_one_out_variance(probabilities, payoffs, size):
-    p, f = probabilities, payoffs
-    first = second = 0
-    for i, j in itertools.product(range(len(p)), repeat=2):
-        g = (f[i] - f[j]) * (np.eye(len(p))[i] - np.eye(len(p))[j]) / 2
-        first = first + p[i] * p[j] * g
-        second = second + p[i] * p[j] * g**2
-    return (second - first**2) / (size * (size - 1) / 2)
 
 
 # %% leave_one_out_variance alt_loops_and_lists
@@ -403,152 +261,141 @@ def leave_one_out_variance(probabilities, payoffs, size):
     return (chance * (g - centre) ** 2).sum(dim=0)
 
 
-# %% exact_bias wrong_unweighted fails where_the_order_matters of_nonlinear_estimators
-def exact_bias(estimator, theta, payoffs, size):
-    p = 1 / (1 + np.exp(-theta))
-    found = [
-        estimator(payoffs[list(x)], np.array(x) - p)
-        for x in itertools.product((0, 1), repeat=size)
-    ]
-    return np.mean(found) - p * (1 - p) * (payoffs[1] - payoffs[0])
+# %% leave_one_out_variance wrong_no_square_of_mean fails of_pairs of_more_samples
+def leave_one_out_variance(probabilities, payoffs, size):
+    p, f = probabilities, payoffs
+    second = 0
+    for x in itertools.product(range(len(p)), repeat=size):
+        x = list(x)
+        b = (f[x].sum() - f[x]) / (size - 1)
+        g = ((f[x] - b)[:, None] * (np.eye(len(p))[x] - p)).mean(axis=0)
+        second = second + p[x].prod() * g**2
+    return second
 
 
-# %% exact_bias wrong_sign fails where_the_order_matters of_nonlinear_estimators
-def exact_bias(estimator, theta, payoffs, size):
-    p = 1 / (1 + np.exp(-theta))
-    mean = 0.0
-    for x in itertools.product((0, 1), repeat=size):
-        weight = p ** sum(x) * (1 - p) ** (size - sum(x))
-        mean += weight * estimator(payoffs[list(x)], np.array(x) - p)
-    return p * (1 - p) * (payoffs[1] - payoffs[0]) - mean
+# %% leave_one_out_variance wrong_own_mean of alt_plain fails of_pairs of_more_samples
+#-        b = (f[x].sum() - f[x]) / (size - 1)
+#-        g = ((f[x] - b)[:, None] * (np.eye(len(p))[x] - p)).mean(axis=0)
+#+        g = ((f[x] - f[x].mean())[:, None] * (np.eye(len(p))[x] - p)).mean(0)
 
 
-# %% exact_bias wrong_payoffs_swapped fails where_the_order_matters of_nonlinear_estimators
-def exact_bias(estimator, theta, payoffs, size):
-    p = 1 / (1 + np.exp(-theta))
-    mean = 0.0
-    for x in itertools.product((0, 1), repeat=size):
-        x = np.array(x)
-        weight = p ** x.sum() * (1 - p) ** (size - x.sum())
-        mean += weight * estimator(payoffs[1 - x], x - p)
-    return mean - p * (1 - p) * (payoffs[0] - payoffs[1])
+# %% leave_one_out_variance wrong_no_baseline fails of_pairs of_more_samples
+def leave_one_out_variance(probabilities, payoffs, size):
+    p, f = probabilities, payoffs
+    s = np.eye(len(p)) - p
+    terms = f[:, None] * s
+    return (p @ terms**2 - (p @ terms) ** 2) / size
 
 
-# %% exact_bias wrong_gradient_in_p fails where_the_order_matters of_nonlinear_estimators
-def exact_bias(estimator, theta, payoffs, size):
-    p = 1 / (1 + np.exp(-theta))
-    mean = 0.0
-    for x in itertools.product((0, 1), repeat=size):
-        x = np.array(x)
-        weight = p ** x.sum() * (1 - p) ** (size - x.sum())
-        score = x / p - (1 - x) / (1 - p)
-        mean += weight * estimator(payoffs[x], score)
-    return mean - (payoffs[1] - payoffs[0])
+# %% leave_one_out_variance wrong_baseline_is_the_expectation fails of_pairs of_more_samples
+def leave_one_out_variance(probabilities, payoffs, size):
+    p, f = probabilities, payoffs
+    s = np.eye(len(p)) - p
+    terms = (f - p @ f)[:, None] * s
+    return (p @ terms**2 - (p @ terms) ** 2) / size
 
 
-# %% exact_bias wrong_truth_in_p fails where_the_order_matters of_nonlinear_estimators
-def exact_bias(estimator, theta, payoffs, size):
-    p = 1 / (1 + np.exp(-theta))
-    mean = 0.0
-    for x in itertools.product((0, 1), repeat=size):
-        x = np.array(x)
-        weight = p ** x.sum() * (1 - p) ** (size - x.sum())
-        mean += weight * estimator(payoffs[x], x - p)
-    return mean - (payoffs[1] - payoffs[0])
+# %% leave_one_out_variance wrong_terms_as_if_independent fails of_pairs of_more_samples
+def leave_one_out_variance(probabilities, payoffs, size):
+    p, f = probabilities, payoffs
+    first = second = 0
+    for x in itertools.product(range(len(p)), repeat=size):
+        x = list(x)
+        term = (f[x[0]] - f[x[1:]].mean()) * (np.eye(len(p))[x[0]] - p)
+        first = first + p[x].prod() * term
+        second = second + p[x].prod() * term**2
+    return (second - first**2) / size
 
 
-# %% exact_bias wrong_no_truth fails where_the_order_matters of_nonlinear_estimators
-def exact_bias(estimator, theta, payoffs, size):
-    p = 1 / (1 + np.exp(-theta))
-    mean = 0.0
-    for x in itertools.product((0, 1), repeat=size):
-        x = np.array(x)
-        weight = p ** x.sum() * (1 - p) ** (size - x.sum())
-        mean += weight * estimator(payoffs[x], x - p)
-    return mean
+# %% leave_one_out_variance wrong_one_term fails of_pairs of_more_samples
+def leave_one_out_variance(probabilities, payoffs, size):
+    p, f = probabilities, payoffs
+    first = second = 0
+    for x in itertools.product(range(len(p)), repeat=size):
+        x = list(x)
+        term = (f[x[0]] - f[x[1:]].mean()) * (np.eye(len(p))[x[0]] - p)
+        first = first + p[x].prod() * term
+        second = second + p[x].prod() * term**2
+    return second - first**2
 
 
-# %% exact_bias wrong_relative fails where_the_order_matters of_nonlinear_estimators
-def exact_bias(estimator, theta, payoffs, size):
-    p = 1 / (1 + np.exp(-theta))
-    mean = 0.0
-    for x in itertools.product((0, 1), repeat=size):
-        x = np.array(x)
-        weight = p ** x.sum() * (1 - p) ** (size - x.sum())
-        mean += weight * estimator(payoffs[x], x - p)
-    return mean / (p * (1 - p) * (payoffs[1] - payoffs[0])) - 1
+# %% leave_one_out_variance wrong_sum_for_mean of alt_plain fails of_pairs of_more_samples
+#-        g = ((f[x] - b)[:, None] * (np.eye(len(p))[x] - p)).mean(axis=0)
+#+        g = ((f[x] - b)[:, None] * (np.eye(len(p))[x] - p)).sum(axis=0)
 
 
-# %% exact_bias wrong_theta_is_p fails where_the_order_matters of_nonlinear_estimators
-def exact_bias(estimator, theta, payoffs, size):
-    p = theta
-    mean = 0.0
-    for x in itertools.product((0, 1), repeat=size):
-        x = np.array(x)
-        weight = p ** x.sum() * (1 - p) ** (size - x.sum())
-        mean += weight * estimator(payoffs[x], x - p)
-    return mean - p * (1 - p) * (payoffs[1] - payoffs[0])
-
-
-# %% exact_bias wrong_sampled fails where_the_order_matters of_nonlinear_estimators
-def exact_bias(estimator, theta, payoffs, size):
-    rng = np.random.default_rng(0)
-    p = 1 / (1 + np.exp(-theta))
+# %% leave_one_out_variance wrong_unweighted fails of_pairs of_more_samples
+def leave_one_out_variance(probabilities, payoffs, size):
+    p, f = probabilities, payoffs
     found = []
-    for _ in range(2000):
-        x = (rng.random(size) < p).astype(int)
-        found.append(estimator(payoffs[x], x - p))
-    return np.mean(found) - p * (1 - p) * (payoffs[1] - payoffs[0])
+    for x in itertools.product(range(len(p)), repeat=size):
+        x = list(x)
+        b = (f[x].sum() - f[x]) / (size - 1)
+        found.append(((f[x] - b)[:, None] * (np.eye(len(p))[x] - p)).mean(0))
+    return np.var(found, axis=0)
 
 
-# %% exact_bias wrong_without_multiplicity fails where_the_order_matters of_nonlinear_estimators
+# %% leave_one_out_variance wrong_trace of alt_plain fails of_pairs of_more_samples
+#-    return second - first**2
+#+    return (second - first**2).sum()
+
+
+# %% leave_one_out_variance wrong_standard_error of alt_plain fails of_pairs of_more_samples
+#-    return second - first**2
+#+    return np.sqrt(second - first**2)
+
+
+# %% leave_one_out_variance wrong_without_repetition of alt_plain fails of_pairs of_more_samples
+#-    for x in itertools.product(range(len(p)), repeat=size):
+#+    for x in itertools.combinations_with_replacement(range(len(p)), size):
+
+
+# %% leave_one_out_variance wrong_sampled fails of_pairs of_more_samples
+def leave_one_out_variance(probabilities, payoffs, size):
+    p, f = probabilities, payoffs
+    x = np.random.default_rng(0).choice(len(p), (20000, size), p=p)
+    b = (f[x].sum(1, keepdims=True) - f[x]) / (size - 1)
+    g = ((f[x] - b)[:, :, None] * (np.eye(len(p))[x] - p)).mean(axis=1)
+    return g.var(axis=0)
+
+
+# %% leave_one_out_variance wrong_neighbour_is_the_baseline of alt_plain fails of_more_samples
+#-        b = (f[x].sum() - f[x]) / (size - 1)
+#-        g = ((f[x] - b)[:, None] * (np.eye(len(p))[x] - p)).mean(axis=0)
+#+        g = (f[x] - np.roll(f[x], 1)) @ (np.eye(len(p))[x] - p) / size
+
+
+# %% leave_one_out_variance wrong_always_two fails of_more_samples
+def leave_one_out_variance(probabilities, payoffs, size):
+    p, f = probabilities, payoffs
+    first = second = 0
+    for i, j in itertools.product(range(len(p)), repeat=2):
+        g = (f[i] - f[j]) * (np.eye(len(p))[i] - np.eye(len(p))[j]) / 2
+        first = first + p[i] * p[j] * g
+        second = second + p[i] * p[j] * g**2
+    return second - first**2
+
+
+# %% leave_one_out_variance wrong_pairs_as_if_independent fails of_more_samples
+def leave_one_out_variance(probabilities, payoffs, size):
+    p, f = probabilities, payoffs
+    first = second = 0
+    for i, j in itertools.product(range(len(p)), repeat=2):
+        g = (f[i] - f[j]) * (np.eye(len(p))[i] - np.eye(len(p))[j]) / 2
+        first = first + p[i] * p[j] * g
+        second = second + p[i] * p[j] * g**2
+    return (second - first**2) / (size * (size - 1) / 2)
+
+
+# %% exact_bias alt_plain
 def exact_bias(estimator, theta, payoffs, size):
     p = 1 / (1 + np.exp(-theta))
     mean = 0.0
-    for x in itertools.combinations_with_replacement((0, 1), size):
+    for x in itertools.product((0, 1), repeat=size):
         x = np.array(x)
         weight = p ** x.sum() * (1 - p) ** (size - x.sum())
         mean += weight * estimator(payoffs[x], x - p)
     return mean - p * (1 - p) * (payoffs[1] - payoffs[0])
-
-
-# %% exact_bias wrong_order_forgotten fails where_the_order_matters
-def exact_bias(estimator, theta, payoffs, size):
-    from scipy.stats import binom
-
-    p = 1 / (1 + np.exp(-theta))
-    mean = 0.0
-    for k in range(size + 1):
-        x = np.array([1] * k + [0] * (size - k))
-        mean += binom.pmf(k, size, p) * estimator(payoffs[x], x - p)
-    return mean - p * (1 - p) * (payoffs[1] - payoffs[0])
-
-
-# %% exact_bias wrong_knows_the_linear_ones_only fails of_nonlinear_estimators
-def exact_bias(estimator, theta, payoffs, size):
-    """The factor of a symmetric coin is that of every coin, is it not?"""
-    g, mean = payoffs[1] - payoffs[0], 0.0
-    for x in itertools.product((0, 1), repeat=size):
-        x = np.array(x)
-        mean += estimator(payoffs[x], x - 0.5) / 2**size
-    p = 1 / (1 + np.exp(-theta))
-    return (4 * mean / g - 1) * g * p * (1 - p)
-
-
-# %% exact_bias wrong_payoffs_of_size_one fails where_the_order_matters of_nonlinear_estimators
-def exact_bias(estimator, theta, payoffs, size):
-    p = 1 / (1 + np.exp(-theta))
-    mean = 0.0
-    for x in itertools.product((0, 1), repeat=size):
-        x = np.array(x)
-        weight = p ** x.sum() * (1 - p) ** (size - x.sum())
-        mean += weight * estimator(payoffs[x], x - p)
-    return [mean - p * (1 - p) * (payoffs[1] - payoffs[0])]
-
-
-# %% exact_bias wrong_unbiased_always fails where_the_order_matters of_nonlinear_estimators
-def exact_bias(estimator, theta, payoffs, size):
-    return 0.0
 
 
 # %% exact_bias alt_bits_and_loops
@@ -622,6 +469,179 @@ def exact_bias(estimator, theta, payoffs, size):
     return mean_from_here(estimator, p, payoffs, size, []) - truth
 
 
+# %% exact_bias wrong_unweighted fails where_the_order_matters of_nonlinear_estimators
+def exact_bias(estimator, theta, payoffs, size):
+    p = 1 / (1 + np.exp(-theta))
+    found = [
+        estimator(payoffs[list(x)], np.array(x) - p)
+        for x in itertools.product((0, 1), repeat=size)
+    ]
+    return np.mean(found) - p * (1 - p) * (payoffs[1] - payoffs[0])
+
+
+# %% exact_bias wrong_sign fails where_the_order_matters of_nonlinear_estimators
+def exact_bias(estimator, theta, payoffs, size):
+    p = 1 / (1 + np.exp(-theta))
+    mean = 0.0
+    for x in itertools.product((0, 1), repeat=size):
+        weight = p ** sum(x) * (1 - p) ** (size - sum(x))
+        mean += weight * estimator(payoffs[list(x)], np.array(x) - p)
+    return p * (1 - p) * (payoffs[1] - payoffs[0]) - mean
+
+
+# %% exact_bias wrong_payoffs_swapped of alt_plain fails where_the_order_matters of_nonlinear_estimators
+#-        mean += weight * estimator(payoffs[x], x - p)
+#-    return mean - p * (1 - p) * (payoffs[1] - payoffs[0])
+#+        mean += weight * estimator(payoffs[1 - x], x - p)
+#+    return mean - p * (1 - p) * (payoffs[0] - payoffs[1])
+
+
+# %% exact_bias wrong_gradient_in_p of alt_plain fails where_the_order_matters of_nonlinear_estimators
+#-        mean += weight * estimator(payoffs[x], x - p)
+#-    return mean - p * (1 - p) * (payoffs[1] - payoffs[0])
+#+        score = x / p - (1 - x) / (1 - p)
+#+        mean += weight * estimator(payoffs[x], score)
+#+    return mean - (payoffs[1] - payoffs[0])
+
+
+# %% exact_bias wrong_truth_in_p of alt_plain fails where_the_order_matters of_nonlinear_estimators
+#-    return mean - p * (1 - p) * (payoffs[1] - payoffs[0])
+#+    return mean - (payoffs[1] - payoffs[0])
+
+
+# %% exact_bias wrong_no_truth of alt_plain fails where_the_order_matters of_nonlinear_estimators
+#-    return mean - p * (1 - p) * (payoffs[1] - payoffs[0])
+#+    return mean
+
+
+# %% exact_bias wrong_relative of alt_plain fails where_the_order_matters of_nonlinear_estimators
+#-    return mean - p * (1 - p) * (payoffs[1] - payoffs[0])
+#+    return mean / (p * (1 - p) * (payoffs[1] - payoffs[0])) - 1
+
+
+# %% exact_bias wrong_theta_is_p of alt_plain fails where_the_order_matters of_nonlinear_estimators
+#-    p = 1 / (1 + np.exp(-theta))
+#+    p = theta
+
+
+# %% exact_bias wrong_sampled fails where_the_order_matters of_nonlinear_estimators
+def exact_bias(estimator, theta, payoffs, size):
+    rng = np.random.default_rng(0)
+    p = 1 / (1 + np.exp(-theta))
+    found = []
+    for _ in range(2000):
+        x = (rng.random(size) < p).astype(int)
+        found.append(estimator(payoffs[x], x - p))
+    return np.mean(found) - p * (1 - p) * (payoffs[1] - payoffs[0])
+
+
+# %% exact_bias wrong_without_multiplicity of alt_plain fails where_the_order_matters of_nonlinear_estimators
+#-    for x in itertools.product((0, 1), repeat=size):
+#+    for x in itertools.combinations_with_replacement((0, 1), size):
+
+
+# %% exact_bias wrong_order_forgotten fails where_the_order_matters
+def exact_bias(estimator, theta, payoffs, size):
+    from scipy.stats import binom
+
+    p = 1 / (1 + np.exp(-theta))
+    mean = 0.0
+    for k in range(size + 1):
+        x = np.array([1] * k + [0] * (size - k))
+        mean += binom.pmf(k, size, p) * estimator(payoffs[x], x - p)
+    return mean - p * (1 - p) * (payoffs[1] - payoffs[0])
+
+
+# %% exact_bias wrong_knows_the_linear_ones_only fails of_nonlinear_estimators
+def exact_bias(estimator, theta, payoffs, size):
+    """The factor of a symmetric coin is that of every coin, is it not?"""
+    g, mean = payoffs[1] - payoffs[0], 0.0
+    for x in itertools.product((0, 1), repeat=size):
+        x = np.array(x)
+        mean += estimator(payoffs[x], x - 0.5) / 2**size
+    p = 1 / (1 + np.exp(-theta))
+    return (4 * mean / g - 1) * g * p * (1 - p)
+
+
+# %% exact_bias wrong_payoffs_of_size_one of alt_plain fails where_the_order_matters of_nonlinear_estimators
+#-    return mean - p * (1 - p) * (payoffs[1] - payoffs[0])
+#+    return [mean - p * (1 - p) * (payoffs[1] - payoffs[0])]
+
+
+# %% exact_bias wrong_unbiased_always fails where_the_order_matters of_nonlinear_estimators
+def exact_bias(estimator, theta, payoffs, size):
+    return 0.0
+
+
+# %% exact_bias wrong_sides_of_the_coin fails of_nonlinear_estimators
+def exact_bias(estimator, theta, payoffs, size):
+    p = 1 / (1 + np.exp(theta))
+    mean = 0.0
+    for toss in itertools.product((0, 1), repeat=size):
+        x = np.array(toss)
+        chance = np.prod(np.where(x == 1, p, 1 - p))
+        mean += chance * estimator(payoffs[x], x - p)
+    return mean - p * (1 - p) * (payoffs[1] - payoffs[0])
+
+
+# %% what_is_left alt_plain
+def what_is_left(letter, size):
+    return {
+        "a": 1 - 1 / size, "c": 1, "d": 1, "f": 1 / size, "g": 0.9,
+        "h": 1 - sum(1 / k for k in range(1, size + 1)) / size,
+    }.get(letter, np.nan)
+
+
+# %% what_is_left alt_branches
+def what_is_left(letter, size):
+    if letter == "a":
+        return (size - 1) / size
+    if letter in "cd":
+        return 1
+    if letter == "f":
+        return 1 / size
+    if letter == "g":
+        return 0.9
+    if letter == "h":
+        total = 0.0
+        for i in range(1, size + 1):
+            total += 1 - 1 / i
+        return total / size
+    return float("nan")
+
+
+# %% what_is_left alt_matrix_of_shares
+def what_is_left(letter, size):
+    """An estimate sum_ij M_ij f_j s_i has the mean trace(M) g."""
+    one, n = np.eye(size), size
+    after = np.arange(n)[:, None] - np.arange(n)
+    matrices = {
+        "a": (one - 1 / n) / n,
+        "c": (one - 1 / n) / (n - 1),
+        "d": (one - np.roll(one, 1, axis=0)) / n,
+        "f": np.ones((n, n)) / n**2,
+        "g": (one - 0.1 * 0.9 ** np.maximum(after, 0) * (after >= 0)) / n,
+        "h": (one - (after >= 0) / np.arange(1, n + 1)[:, None]) / n,
+    }
+    return np.trace(matrices[letter]) if letter in matrices else np.nan
+
+
+# %% what_is_left alt_from_the_functions
+def what_is_left(letter, size):
+    """The trace, by unit vectors; what is not linear has none."""
+    estimator = globals()["estimator_" + letter]
+    one, f = np.eye(size), np.arange(1.0, size + 1) ** 2
+    s = np.cos(np.arange(size)) + 0.1
+    doubled = estimator(3 * f, s) / estimator(f, s)
+    louder = estimator(f, 3 * s) / estimator(f, s)
+    together = estimator(f, s + one[0])
+    apart = estimator(f, s) + estimator(f, one[0])
+    linear = np.allclose([doubled, louder, together / apart], [3, 3, 1])
+    if not linear:
+        return torch.tensor(float("nan"))
+    return sum(estimator(one[i], one[i]) for i in range(size))
+
+
 # %% what_is_left wrong_all_are_right fails of_a_c_e_g of_b_d_f_h
 def what_is_left(letter, size):
     return 1.0
@@ -636,40 +656,30 @@ def what_is_left(letter, size):
     }[letter]
 
 
-# %% what_is_left wrong_c_shrinks fails of_a_c_e_g
-def what_is_left(letter, size):
-    return {
-        "a": 1 - 1 / size, "c": 1 - 1 / size, "d": 1,
-        "f": 1 / size, "g": 0.9,
-        "h": 1 - sum(1 / k for k in range(1, size + 1)) / size,
-    }.get(letter, np.nan)
+# %% what_is_left wrong_c_shrinks of alt_plain fails of_a_c_e_g
+#-        "a": 1 - 1 / size, "c": 1, "d": 1, "f": 1 / size, "g": 0.9,
+#+        "a": 1 - 1 / size, "c": 1 - 1 / size, "d": 1,
+#+        "f": 1 / size, "g": 0.9,
 
 
-# %% what_is_left wrong_c_grows fails of_a_c_e_g
-def what_is_left(letter, size):
-    return {
-        "a": 1 - 1 / size, "c": size / (size - 1), "d": 1,
-        "f": 1 / size, "g": 0.9,
-        "h": 1 - sum(1 / k for k in range(1, size + 1)) / size,
-    }.get(letter, np.nan)
+# %% what_is_left wrong_c_grows of alt_plain fails of_a_c_e_g
+#-        "a": 1 - 1 / size, "c": 1, "d": 1, "f": 1 / size, "g": 0.9,
+#+        "a": 1 - 1 / size, "c": size / (size - 1), "d": 1,
+#+        "f": 1 / size, "g": 0.9,
 
 
-# %% what_is_left wrong_moving_average_forgets fails of_a_c_e_g
-def what_is_left(letter, size):
-    """The first payoffs stay in the average: but with other scores."""
-    return {
-        "a": 1 - 1 / size, "c": 1, "d": 1, "f": 1 / size,
-        "g": 0.9 ** size,
-        "h": 1 - sum(1 / k for k in range(1, size + 1)) / size,
-    }.get(letter, np.nan)
+# %% what_is_left wrong_moving_average_forgets of alt_plain fails of_a_c_e_g
+#-def what_is_left(letter, size):
+#+def what_is_left(letter, size):
+#+    """The first payoffs stay in the average: but with other scores."""
+#-        "a": 1 - 1 / size, "c": 1, "d": 1, "f": 1 / size, "g": 0.9,
+#+        "a": 1 - 1 / size, "c": 1, "d": 1, "f": 1 / size,
+#+        "g": 0.9 ** size,
 
 
-# %% what_is_left wrong_g_is_right fails of_a_c_e_g
-def what_is_left(letter, size):
-    return {
-        "a": 1 - 1 / size, "c": 1, "d": 1, "f": 1 / size, "g": 1,
-        "h": 1 - sum(1 / k for k in range(1, size + 1)) / size,
-    }.get(letter, np.nan)
+# %% what_is_left wrong_g_is_right of alt_plain fails of_a_c_e_g
+#-        "a": 1 - 1 / size, "c": 1, "d": 1, "f": 1 / size, "g": 0.9,
+#+        "a": 1 - 1 / size, "c": 1, "d": 1, "f": 1 / size, "g": 1,
 
 
 # %% what_is_left wrong_b_has_the_factor_of_a fails of_b_d_f_h
@@ -757,227 +767,14 @@ def what_is_left(letter, size):
     return mean / (p * (1 - p))
 
 
-# %% what_is_left alt_branches
-def what_is_left(letter, size):
-    if letter == "a":
-        return (size - 1) / size
-    if letter in "cd":
-        return 1
-    if letter == "f":
-        return 1 / size
-    if letter == "g":
-        return 0.9
-    if letter == "h":
-        total = 0.0
-        for i in range(1, size + 1):
-            total += 1 - 1 / i
-        return total / size
-    return float("nan")
-
-
-# %% what_is_left alt_matrix_of_shares
-def what_is_left(letter, size):
-    """An estimate sum_ij M_ij f_j s_i has the mean trace(M) g."""
-    one, n = np.eye(size), size
-    after = np.arange(n)[:, None] - np.arange(n)
-    matrices = {
-        "a": (one - 1 / n) / n,
-        "c": (one - 1 / n) / (n - 1),
-        "d": (one - np.roll(one, 1, axis=0)) / n,
-        "f": np.ones((n, n)) / n**2,
-        "g": (one - 0.1 * 0.9 ** np.maximum(after, 0) * (after >= 0)) / n,
-        "h": (one - (after >= 0) / np.arange(1, n + 1)[:, None]) / n,
-    }
-    return np.trace(matrices[letter]) if letter in matrices else np.nan
-
-
-# %% what_is_left alt_from_the_functions
-def what_is_left(letter, size):
-    """The trace, by unit vectors; what is not linear has none."""
-    estimator = globals()["estimator_" + letter]
-    one, f = np.eye(size), np.arange(1.0, size + 1) ** 2
-    s = np.cos(np.arange(size)) + 0.1
-    doubled = estimator(3 * f, s) / estimator(f, s)
-    louder = estimator(f, 3 * s) / estimator(f, s)
-    together = estimator(f, s + one[0])
-    apart = estimator(f, s) + estimator(f, one[0])
-    linear = np.allclose([doubled, louder, together / apart], [3, 3, 1])
-    if not linear:
-        return torch.tensor(float("nan"))
-    return sum(estimator(one[i], one[i]) for i in range(size))
-
-
-# %% surrogate_gradient wrong_not_detached fails takes_payoffs_as_numbers
+# %% surrogate_gradient alt_plain
 def surrogate_gradient(theta, actions, payoff):
     t = torch.tensor(theta, requires_grad=True)
     a = torch.tensor(actions)
-    f = payoff(t, a).squeeze(1)
+    f = payoff(t, a).detach().squeeze(1)
     w = f - (f.sum() - f) / (len(f) - 1)
     (torch.log_softmax(t, 0)[a] * w).mean().backward()
     return t.grad
-
-
-# %% surrogate_gradient wrong_baseline_alone_detached fails takes_payoffs_as_numbers
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta, requires_grad=True)
-    a = torch.tensor(actions)
-    f = payoff(t, a).squeeze(1)
-    b = ((f.sum() - f) / (len(f) - 1)).detach()
-    (torch.log_softmax(t, 0)[a] * (f - b)).mean().backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_with_the_payoffs_gradient fails takes_payoffs_as_numbers
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta, requires_grad=True)
-    a = torch.tensor(actions)
-    f = payoff(t, a).squeeze(1)
-    w = (f - (f.sum() - f) / (len(f) - 1)).detach()
-    (torch.log_softmax(t, 0)[a] * w + f).mean().backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_sign fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta, requires_grad=True)
-    a = torch.tensor(actions)
-    f = payoff(t, a).detach().squeeze(1)
-    w = f - (f.sum() - f) / (len(f) - 1)
-    (-torch.log_softmax(t, 0)[a] * w).mean().backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_own_mean fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta, requires_grad=True)
-    a = torch.tensor(actions)
-    f = payoff(t, a).detach().squeeze(1)
-    (torch.log_softmax(t, 0)[a] * (f - f.mean())).mean().backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_standardised fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta, requires_grad=True)
-    a = torch.tensor(actions)
-    f = payoff(t, a).detach().squeeze(1)
-    w = (f - f.mean()) / (f.std() + 1e-8)
-    (torch.log_softmax(t, 0)[a] * w).mean().backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_sum_for_mean fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta, requires_grad=True)
-    a = torch.tensor(actions)
-    f = payoff(t, a).detach().squeeze(1)
-    w = f - (f.sum() - f) / (len(f) - 1)
-    (torch.log_softmax(t, 0)[a] * w).sum().backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_log_missing fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta, requires_grad=True)
-    a = torch.tensor(actions)
-    f = payoff(t, a).detach().squeeze(1)
-    w = f - (f.sum() - f) / (len(f) - 1)
-    (torch.softmax(t, 0)[a] * w).mean().backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_not_normalised fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
-def surrogate_gradient(theta, actions, payoff):
-    """The leave-one-out weights sum to 0: so this one agrees! Hence not n-1."""
-    t = torch.tensor(theta, requires_grad=True)
-    a = torch.tensor(actions)
-    f = payoff(t, a).detach().squeeze(1)
-    w = f - (f.sum() - f) / len(f)
-    (t[a] * w).mean().backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_column_meets_row fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta, requires_grad=True)
-    a = torch.tensor(actions)
-    f = payoff(t, a).detach()
-    w = f - (f.sum() - f) / (len(f) - 1)
-    (torch.log_softmax(t, 0)[a] * w).mean().backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_product_of_means fails of_a_plain_payoff takes_payoffs_as_numbers
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta, requires_grad=True)
-    a = torch.tensor(actions)
-    f = payoff(t, a).detach().squeeze(1)
-    (torch.log_softmax(t, 0)[a].mean() * f.sum()).backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_no_baseline fails of_a_plain_payoff takes_payoffs_as_numbers
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta, requires_grad=True)
-    a = torch.tensor(actions)
-    f = payoff(t, a).detach().squeeze(1)
-    (torch.log_softmax(t, 0)[a] * f).mean().backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_exact_baseline fails of_a_plain_payoff takes_payoffs_as_numbers
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta, requires_grad=True)
-    a = torch.tensor(actions)
-    every = payoff(t, torch.arange(len(theta))).detach().squeeze(1)
-    b = torch.softmax(t, 0).detach() @ every
-    (torch.log_softmax(t, 0)[a] * (every[a] - b)).mean().backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_exact_gradient fails of_a_plain_payoff takes_payoffs_as_numbers
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta, requires_grad=True)
-    every = payoff(t, torch.arange(len(theta))).detach().squeeze(1)
-    (torch.softmax(t, 0) @ every).backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_draws_its_own_actions fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta, requires_grad=True)
-    policy = torch.distributions.Categorical(logits=t)
-    a = policy.sample((len(actions),))
-    f = payoff(t, a).detach().squeeze(1)
-    w = f - (f.sum() - f) / (len(f) - 1)
-    (policy.log_prob(a) * w).mean().backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_through_the_payoff_alone fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta, requires_grad=True)
-    f = payoff(t, torch.tensor(actions)).squeeze(1)
-    (f.mean() + 0 * t.sum()).backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_row fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
-def surrogate_gradient(theta, actions, payoff):
-    t = torch.tensor(theta[None, :], requires_grad=True)
-    a = torch.tensor(actions)
-    f = payoff(t[0], a).detach().squeeze(1)
-    w = f - (f.sum() - f) / (len(f) - 1)
-    (torch.log_softmax(t, 1)[0, a] * w).mean().backward()
-    return t.grad
-
-
-# %% surrogate_gradient wrong_value_of_the_surrogate fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
-def surrogate_gradient(theta, actions, payoff):
-    t, a = torch.tensor(theta), torch.tensor(actions)
-    f = payoff(t, a).detach().squeeze(1)
-    w = f - (f.sum() - f) / (len(f) - 1)
-    return (torch.log_softmax(t, 0)[a] * w).mean()
 
 
 # %% surrogate_gradient alt_package
@@ -1043,122 +840,141 @@ def surrogate_gradient(theta, actions, payoff):
     return logits.grad
 
 
-# %% plot_running_mean wrong_terms_themselves fails shows_the_mean
-def plot_running_mean(ax):
-    k = np.arange(1, len(terms()) + 1)
-    ax.plot(k, terms(), label="mean")
-    ax.axhline(TRUTH, label="truth")
-    e = 2 * np.sqrt(VARIANCE / k)
-    ax.fill_between(k, TRUTH - e, TRUTH + e, alpha=0.3)
-    ax.set(xscale="log", xlabel="samples", ylabel="gradient")
+# %% surrogate_gradient wrong_not_detached of alt_plain fails takes_payoffs_as_numbers
+#-    f = payoff(t, a).detach().squeeze(1)
+#+    f = payoff(t, a).squeeze(1)
 
 
-# %% plot_running_mean wrong_running_sum fails shows_the_mean
-def plot_running_mean(ax):
-    k = np.arange(1, len(terms()) + 1)
-    ax.plot(k, np.cumsum(terms()), label="mean")
-    ax.axhline(TRUTH, label="truth")
-    e = 2 * np.sqrt(VARIANCE / k)
-    ax.fill_between(k, TRUTH - e, TRUTH + e, alpha=0.3)
-    ax.set(xscale="log", xlabel="samples", ylabel="gradient")
+# %% surrogate_gradient wrong_baseline_alone_detached fails takes_payoffs_as_numbers
+def surrogate_gradient(theta, actions, payoff):
+    t = torch.tensor(theta, requires_grad=True)
+    a = torch.tensor(actions)
+    f = payoff(t, a).squeeze(1)
+    b = ((f.sum() - f) / (len(f) - 1)).detach()
+    (torch.log_softmax(t, 0)[a] * (f - b)).mean().backward()
+    return t.grad
 
 
-# %% plot_running_mean wrong_from_zero fails shows_the_mean
-def plot_running_mean(ax):
-    k = np.arange(1, len(terms()) + 1)
-    ax.plot(np.cumsum(terms()) / k, label="mean")
-    ax.axhline(TRUTH, label="truth")
-    e = 2 * np.sqrt(VARIANCE / k)
-    ax.fill_between(k, TRUTH - e, TRUTH + e, alpha=0.3)
-    ax.set(xscale="log", xlabel="samples", ylabel="gradient")
+# %% surrogate_gradient wrong_with_the_payoffs_gradient fails takes_payoffs_as_numbers
+def surrogate_gradient(theta, actions, payoff):
+    t = torch.tensor(theta, requires_grad=True)
+    a = torch.tensor(actions)
+    f = payoff(t, a).squeeze(1)
+    w = (f - (f.sum() - f) / (len(f) - 1)).detach()
+    (torch.log_softmax(t, 0)[a] * w + f).mean().backward()
+    return t.grad
 
 
-# %% plot_running_mean wrong_linear_axis fails shows_the_mean
-def plot_running_mean(ax):
-    k = np.arange(1, len(terms()) + 1)
-    ax.plot(k, np.cumsum(terms()) / k, label="mean")
-    ax.axhline(TRUTH, label="truth")
-    e = 2 * np.sqrt(VARIANCE / k)
-    ax.fill_between(k, TRUTH - e, TRUTH + e, alpha=0.3)
-    ax.set(xlabel="samples", ylabel="gradient")
+# %% surrogate_gradient wrong_sign of alt_plain fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
+#-    (torch.log_softmax(t, 0)[a] * w).mean().backward()
+#+    (-torch.log_softmax(t, 0)[a] * w).mean().backward()
 
 
-# %% plot_running_mean wrong_no_labels_on_axes fails shows_the_mean
+# %% surrogate_gradient wrong_own_mean of alt_plain fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
+#-    w = f - (f.sum() - f) / (len(f) - 1)
+#-    (torch.log_softmax(t, 0)[a] * w).mean().backward()
+#+    (torch.log_softmax(t, 0)[a] * (f - f.mean())).mean().backward()
+
+
+# %% surrogate_gradient wrong_standardised of alt_plain fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
+#-    w = f - (f.sum() - f) / (len(f) - 1)
+#+    w = (f - f.mean()) / (f.std() + 1e-8)
+
+
+# %% surrogate_gradient wrong_sum_for_mean of alt_plain fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
+#-    (torch.log_softmax(t, 0)[a] * w).mean().backward()
+#+    (torch.log_softmax(t, 0)[a] * w).sum().backward()
+
+
+# %% surrogate_gradient wrong_log_missing of alt_plain fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
+#-    (torch.log_softmax(t, 0)[a] * w).mean().backward()
+#+    (torch.softmax(t, 0)[a] * w).mean().backward()
+
+
+# %% surrogate_gradient wrong_not_normalised of alt_plain fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
+#-def surrogate_gradient(theta, actions, payoff):
+#+def surrogate_gradient(theta, actions, payoff):
+#+    """The leave-one-out weights sum to 0: so this one agrees! Hence not n-1."""
+#-    w = f - (f.sum() - f) / (len(f) - 1)
+#-    (torch.log_softmax(t, 0)[a] * w).mean().backward()
+#+    w = f - (f.sum() - f) / len(f)
+#+    (t[a] * w).mean().backward()
+
+
+# %% surrogate_gradient wrong_column_meets_row of alt_plain fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
+#-    f = payoff(t, a).detach().squeeze(1)
+#+    f = payoff(t, a).detach()
+
+
+# %% surrogate_gradient wrong_product_of_means of alt_plain fails of_a_plain_payoff takes_payoffs_as_numbers
+#-    w = f - (f.sum() - f) / (len(f) - 1)
+#-    (torch.log_softmax(t, 0)[a] * w).mean().backward()
+#+    (torch.log_softmax(t, 0)[a].mean() * f.sum()).backward()
+
+
+# %% surrogate_gradient wrong_no_baseline of alt_plain fails of_a_plain_payoff takes_payoffs_as_numbers
+#-    w = f - (f.sum() - f) / (len(f) - 1)
+#-    (torch.log_softmax(t, 0)[a] * w).mean().backward()
+#+    (torch.log_softmax(t, 0)[a] * f).mean().backward()
+
+
+# %% surrogate_gradient wrong_exact_baseline fails of_a_plain_payoff takes_payoffs_as_numbers
+def surrogate_gradient(theta, actions, payoff):
+    t = torch.tensor(theta, requires_grad=True)
+    a = torch.tensor(actions)
+    every = payoff(t, torch.arange(len(theta))).detach().squeeze(1)
+    b = torch.softmax(t, 0).detach() @ every
+    (torch.log_softmax(t, 0)[a] * (every[a] - b)).mean().backward()
+    return t.grad
+
+
+# %% surrogate_gradient wrong_exact_gradient fails of_a_plain_payoff takes_payoffs_as_numbers
+def surrogate_gradient(theta, actions, payoff):
+    t = torch.tensor(theta, requires_grad=True)
+    every = payoff(t, torch.arange(len(theta))).detach().squeeze(1)
+    (torch.softmax(t, 0) @ every).backward()
+    return t.grad
+
+
+# %% surrogate_gradient wrong_draws_its_own_actions of alt_plain fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
+#-    a = torch.tensor(actions)
+#+    policy = torch.distributions.Categorical(logits=t)
+#+    a = policy.sample((len(actions),))
+#-    (torch.log_softmax(t, 0)[a] * w).mean().backward()
+#+    (policy.log_prob(a) * w).mean().backward()
+
+
+# %% surrogate_gradient wrong_through_the_payoff_alone fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
+def surrogate_gradient(theta, actions, payoff):
+    t = torch.tensor(theta, requires_grad=True)
+    f = payoff(t, torch.tensor(actions)).squeeze(1)
+    (f.mean() + 0 * t.sum()).backward()
+    return t.grad
+
+
+# %% surrogate_gradient wrong_row fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
+def surrogate_gradient(theta, actions, payoff):
+    t = torch.tensor(theta[None, :], requires_grad=True)
+    a = torch.tensor(actions)
+    f = payoff(t[0], a).detach().squeeze(1)
+    w = f - (f.sum() - f) / (len(f) - 1)
+    (torch.log_softmax(t, 1)[0, a] * w).mean().backward()
+    return t.grad
+
+
+# %% surrogate_gradient wrong_value_of_the_surrogate fails of_a_plain_payoff takes_payoffs_as_numbers is_unbiased
+def surrogate_gradient(theta, actions, payoff):
+    t, a = torch.tensor(theta), torch.tensor(actions)
+    f = payoff(t, a).detach().squeeze(1)
+    w = f - (f.sum() - f) / (len(f) - 1)
+    return (torch.log_softmax(t, 0)[a] * w).mean()
+
+
+# %% plot_running_mean alt_plain
 def plot_running_mean(ax):
     k = np.arange(1, len(terms()) + 1)
     ax.semilogx(k, np.cumsum(terms()) / k, label="mean")
     ax.axhline(TRUTH, label="truth")
-    e = 2 * np.sqrt(VARIANCE / k)
-    ax.fill_between(k, TRUTH - e, TRUTH + e, alpha=0.3)
-
-
-# %% plot_running_mean wrong_over_n fails shows_the_mean
-def plot_running_mean(ax):
-    k = np.arange(1, len(terms()) + 1)
-    ax.semilogx(k, np.cumsum(terms()) / len(k), label="mean")
-    ax.axhline(TRUTH, label="truth")
-    e = 2 * np.sqrt(VARIANCE / k)
-    ax.fill_between(k, TRUTH - e, TRUTH + e, alpha=0.3)
-    ax.set(xlabel="samples", ylabel="gradient")
-
-
-# %% plot_running_mean wrong_one_standard_error fails shows_truth_and_band
-def plot_running_mean(ax):
-    k = np.arange(1, len(terms()) + 1)
-    ax.semilogx(k, np.cumsum(terms()) / k, label="mean")
-    ax.axhline(TRUTH, label="truth")
-    e = np.sqrt(VARIANCE / k)
-    ax.fill_between(k, TRUTH - e, TRUTH + e, alpha=0.3)
-    ax.set(xlabel="samples", ylabel="gradient")
-
-
-# %% plot_running_mean wrong_standard_deviation fails shows_truth_and_band
-def plot_running_mean(ax):
-    k = np.arange(1, len(terms()) + 1)
-    ax.semilogx(k, np.cumsum(terms()) / k, label="mean")
-    ax.axhline(TRUTH, label="truth")
-    e = 2 * np.sqrt(VARIANCE) * np.ones(len(k))
-    ax.fill_between(k, TRUTH - e, TRUTH + e, alpha=0.3)
-    ax.set(xlabel="samples", ylabel="gradient")
-
-
-# %% plot_running_mean wrong_no_root fails shows_truth_and_band
-def plot_running_mean(ax):
-    k = np.arange(1, len(terms()) + 1)
-    ax.semilogx(k, np.cumsum(terms()) / k, label="mean")
-    ax.axhline(TRUTH, label="truth")
-    e = 2 * VARIANCE / k
-    ax.fill_between(k, TRUTH - e, TRUTH + e, alpha=0.3)
-    ax.set(xlabel="samples", ylabel="gradient")
-
-
-# %% plot_running_mean wrong_band_around_the_mean fails shows_truth_and_band
-def plot_running_mean(ax):
-    k = np.arange(1, len(terms()) + 1)
-    mean = np.cumsum(terms()) / k
-    ax.semilogx(k, mean, label="mean")
-    ax.axhline(TRUTH, label="truth")
-    e = 2 * np.sqrt(VARIANCE / k)
-    ax.fill_between(k, mean - e, mean + e, alpha=0.3)
-    ax.set(xlabel="samples", ylabel="gradient")
-
-
-# %% plot_running_mean wrong_last_mean_as_truth fails shows_truth_and_band
-def plot_running_mean(ax):
-    k = np.arange(1, len(terms()) + 1)
-    mean = np.cumsum(terms()) / k
-    ax.semilogx(k, mean, label="mean")
-    ax.axhline(mean[-1], label="truth")
-    e = 2 * np.sqrt(VARIANCE / k)
-    ax.fill_between(k, TRUTH - e, TRUTH + e, alpha=0.3)
-    ax.set(xlabel="samples", ylabel="gradient")
-
-
-# %% plot_running_mean wrong_no_labels_on_lines fails shows_the_mean shows_truth_and_band
-def plot_running_mean(ax):
-    k = np.arange(1, len(terms()) + 1)
-    ax.semilogx(k, np.cumsum(terms()) / k)
-    ax.axhline(TRUTH)
     e = 2 * np.sqrt(VARIANCE / k)
     ax.fill_between(k, TRUTH - e, TRUTH + e, alpha=0.3)
     ax.set(xlabel="samples", ylabel="gradient")
@@ -1208,21 +1024,74 @@ def plot_running_mean(ax):
     ax.set_ylabel("estimate")
 
 
-# %% grouped_weights wrong_others_by_value fails of_sorted_groups in_any_order
-def grouped_weights(rewards, group):
-    weights = []
-    for r, g in zip(rewards, group):
-        others = rewards[(group == g) & (rewards != r)]
-        weights.append(r - (others.mean() if len(others) else 0))
-    return np.array(weights)
+# %% plot_running_mean wrong_terms_themselves of alt_plain fails shows_the_mean
+#-    ax.semilogx(k, np.cumsum(terms()) / k, label="mean")
+#+    ax.plot(k, terms(), label="mean")
+#-    ax.set(xlabel="samples", ylabel="gradient")
+#+    ax.set(xscale="log", xlabel="samples", ylabel="gradient")
 
 
-# %% exact_bias wrong_sides_of_the_coin fails of_nonlinear_estimators
-def exact_bias(estimator, theta, payoffs, size):
-    p = 1 / (1 + np.exp(theta))
-    mean = 0.0
-    for toss in itertools.product((0, 1), repeat=size):
-        x = np.array(toss)
-        chance = np.prod(np.where(x == 1, p, 1 - p))
-        mean += chance * estimator(payoffs[x], x - p)
-    return mean - p * (1 - p) * (payoffs[1] - payoffs[0])
+# %% plot_running_mean wrong_running_sum of alt_plain fails shows_the_mean
+#-    ax.semilogx(k, np.cumsum(terms()) / k, label="mean")
+#+    ax.plot(k, np.cumsum(terms()), label="mean")
+#-    ax.set(xlabel="samples", ylabel="gradient")
+#+    ax.set(xscale="log", xlabel="samples", ylabel="gradient")
+
+
+# %% plot_running_mean wrong_from_zero of alt_plain fails shows_the_mean
+#-    ax.semilogx(k, np.cumsum(terms()) / k, label="mean")
+#+    ax.plot(np.cumsum(terms()) / k, label="mean")
+#-    ax.set(xlabel="samples", ylabel="gradient")
+#+    ax.set(xscale="log", xlabel="samples", ylabel="gradient")
+
+
+# %% plot_running_mean wrong_linear_axis of alt_plain fails shows_the_mean
+#-    ax.semilogx(k, np.cumsum(terms()) / k, label="mean")
+#+    ax.plot(k, np.cumsum(terms()) / k, label="mean")
+
+
+# %% plot_running_mean wrong_no_labels_on_axes of alt_plain fails shows_the_mean
+#-    ax.set(xlabel="samples", ylabel="gradient")
+
+
+# %% plot_running_mean wrong_over_n of alt_plain fails shows_the_mean
+#-    ax.semilogx(k, np.cumsum(terms()) / k, label="mean")
+#+    ax.semilogx(k, np.cumsum(terms()) / len(k), label="mean")
+
+
+# %% plot_running_mean wrong_one_standard_error of alt_plain fails shows_truth_and_band
+#-    e = 2 * np.sqrt(VARIANCE / k)
+#+    e = np.sqrt(VARIANCE / k)
+
+
+# %% plot_running_mean wrong_standard_deviation of alt_plain fails shows_truth_and_band
+#-    e = 2 * np.sqrt(VARIANCE / k)
+#+    e = 2 * np.sqrt(VARIANCE) * np.ones(len(k))
+
+
+# %% plot_running_mean wrong_no_root of alt_plain fails shows_truth_and_band
+#-    e = 2 * np.sqrt(VARIANCE / k)
+#+    e = 2 * VARIANCE / k
+
+
+# %% plot_running_mean wrong_band_around_the_mean of alt_plain fails shows_truth_and_band
+#-    ax.semilogx(k, np.cumsum(terms()) / k, label="mean")
+#+    mean = np.cumsum(terms()) / k
+#+    ax.semilogx(k, mean, label="mean")
+#-    ax.fill_between(k, TRUTH - e, TRUTH + e, alpha=0.3)
+#+    ax.fill_between(k, mean - e, mean + e, alpha=0.3)
+
+
+# %% plot_running_mean wrong_last_mean_as_truth of alt_plain fails shows_truth_and_band
+#-    ax.semilogx(k, np.cumsum(terms()) / k, label="mean")
+#-    ax.axhline(TRUTH, label="truth")
+#+    mean = np.cumsum(terms()) / k
+#+    ax.semilogx(k, mean, label="mean")
+#+    ax.axhline(mean[-1], label="truth")
+
+
+# %% plot_running_mean wrong_no_labels_on_lines of alt_plain fails shows_the_mean shows_truth_and_band
+#-    ax.semilogx(k, np.cumsum(terms()) / k, label="mean")
+#-    ax.axhline(TRUTH, label="truth")
+#+    ax.semilogx(k, np.cumsum(terms()) / k)
+#+    ax.axhline(TRUTH)

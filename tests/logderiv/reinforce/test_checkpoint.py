@@ -462,7 +462,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wait", [0.0, 2.0])
+@pytest.mark.parametrize(
+    "wait", [0.0, pytest.param(2.0, marks=pytest.mark.weekly)]
+)
 def test_a_killed_command_goes_on_where_it_was(
     tmp_path: Path, undisturbed: list[object], wait: float
 ) -> None:

@@ -268,7 +268,8 @@ def test_one_process_two_and_a_cluster_find_the_same(tmp_path: Path) -> None:
     steps = [summary(lines).splitlines()[:2] for lines in (one, two, dask)]
     assert steps[0] == steps[1] == steps[2]
     for line in one:
-        policy = train(line["seed"]).policy
+        kept = folders[0] / f"seed-{line['seed']}.pt"
+        policy = train(line["seed"], checkpoint=kept).policy
         for name, greedy in (("greedy_mean", True), ("sampled_mean", False)):
             returns = evaluate(policy, 1000, line["seed"], greedy)
             assert line[name] == returns.mean()
