@@ -786,7 +786,7 @@ def surrogate_gradient(theta, actions, payoff):
     t = torch.tensor(theta, requires_grad=True)
     a = torch.tensor(actions)
     f = payoff(t, a).detach().numpy()
-    w = torch.tensor(f - mean_of_others(f))
+    w = torch.tensor((f - mean_of_others(f))[:, 0])
     surrogate(torch.log_softmax(t, 0)[a], w).backward()
     return t.grad.tolist()
 
