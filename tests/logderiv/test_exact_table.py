@@ -872,6 +872,7 @@ def test_estimates_fit_the_exact_law(case: Case) -> None:
     )
 
 
+@pytest.mark.slow
 @every_case
 def test_estimates_fit_no_wrong_twin(case: Case) -> None:
     """Every wrong answer that n samples can tell from the right one."""

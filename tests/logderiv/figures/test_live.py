@@ -297,11 +297,13 @@ CASES = SimpleNamespace(
 ALL = pytest.mark.parametrize("case", vars(CASES).values(), ids=vars(CASES))
 
 
+@pytest.mark.slow
 @ALL
 def test_a_figure_says_what_python_says(case: Case) -> None:
     case.check(case.figure.spec)
 
 
+@pytest.mark.slow
 @ALL
 def test_a_slip_in_a_formula_is_seen(case: Case) -> None:
     text = json.dumps(case.figure.spec)

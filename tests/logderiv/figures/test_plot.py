@@ -77,6 +77,7 @@ def test_words_that_are_cut_off_are_noticed() -> None:
     assert cut_off(figure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("draw", "columns"), [(anatomy, 1), (blind, 1), (curves, 2), (ablation, 2)]
 )
