@@ -131,6 +131,7 @@ def first_update(source: str) -> tuple[Recorded, nn.Module, Tensor]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.optim, "Adam", Spy)
         space = {"gym": types.SimpleNamespace(make_vec=make_vec)}
+        assert source.count("range(60)") == 1
         once = source.replace("import gymnasium as gym\n", "")
         exec(once.replace("range(60)", "range(1)"), space)
     gradient = torch.cat([part.flatten() for part in steps[0]])
